@@ -1,0 +1,238 @@
+"""One account in memory: its live orders, portfolio and limits, and what the present command has changed.
+
+Only the account's writer touches a book. A change is recorded as an event with the next sequence number,
+applied to memory at once, and collected for the journal; nothing of it leaves before the commit.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from application.ports.broker import Broker
+from application.ports.ids import IdGenerator
+from application.ports.journal import AccountSnapshot, Batch
+from application.ports.market_data import LatestQuotes
+from application.trading.valuation import Valuation
+from domain.decimals import ZERO
+from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.services.margin import OpenOrders
+from domain.trading.aggregates.account import Account
+from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.portfolio import Portfolio
+from domain.trading.entities.fill import Fill
+from domain.trading.events.order_events import Event, EventType
+from domain.trading.value_objects.money import Money
+from domain.trading.value_objects.order_type import Side
+
+SYSTEM = "system"
+
+# A call to the broker with its arguments, of which the first is the order: made after the commit.
+Outbound = tuple[Any, ...]
+
+_RECENT_CLOSED_ORDERS = 2_000
+
+
+class AccountBook:
+    """The single writer's working memory of one account.
+
+    `orders` holds the open orders and the recently closed ones; `placements` the event of each order that
+    was placed or looked up, by client order id, which is what makes an answer repeatable. `fills` holds the
+    executions of the orders in memory, by execution id.
+    """
+
+    def __init__(
+        self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator
+    ) -> None:
+        self.account: Account = snapshot.account
+        self.profile: RiskProfile = snapshot.risk_profile
+        self.portfolio = Portfolio(snapshot.account.account_id, snapshot.cash, snapshot.positions)
+        self.sequence = snapshot.sequence
+        self.committed = snapshot.sequence
+        self.broker = broker
+        self.quotes = quotes
+        self.ids = ids
+        self.valuation = Valuation(snapshot.account.base_currency, quotes)
+        self.orders: dict[str, Order] = {}
+        self.client_ids: dict[str, str] = {}
+        self.placements: dict[str, Event] = {}
+        self.fills: dict[str, dict[str, Fill]] = {}
+        self.symbol_fills: dict[str, list[Fill]] = {}
+        self.busted_early: set[tuple[str, str]] = set()
+        self.groups: dict[str, list[str]] = {}
+        self.open_orders: dict[str, OpenOrders] = {}
+        self.batch = Batch()
+        self.outbound: list[Outbound] = []
+        self.now: datetime = snapshot.account.created_time
+        self.actor = SYSTEM
+        self._closed: dict[str, None] = {}
+        for order in snapshot.orders:
+            self.remember(order)
+        for fill in snapshot.fills:
+            self.remember_fill(fill)
+
+    @property
+    def account_id(self) -> str:
+        return self.account.account_id
+
+    # -- memory -------------------------------------------------------------------------------------
+
+    def remember(self, order: Order) -> None:
+        """Take an order into memory as it is stored; nothing is recorded."""
+        if order.order_id not in self.orders:
+            self._put(order)
+
+    def remember_fill(self, fill: Fill) -> None:
+        self.fills.setdefault(fill.order_id, {}).setdefault(fill.execution_id, fill)
+
+    def forget_closed(self) -> None:
+        """Let go of the oldest closed orders, once all that happened to them is committed."""
+        while len(self._closed) > _RECENT_CLOSED_ORDERS:
+            order_id = next(iter(self._closed))
+            order = self.orders[order_id]
+            if order.sequence > self.committed or self._group_is_open(order):
+                return
+            del self._closed[order_id], self.orders[order_id]
+            self.fills.pop(order_id, None)
+            self.client_ids.pop(order.terms.client_order_id, None)
+            self.placements.pop(order.terms.client_order_id, None)
+            self.groups.pop(order.group_id, None)
+
+    def _group_is_open(self, order: Order) -> bool:
+        return any(member.is_open for member in self.group(order.group_id))
+
+    def find(self, order_id: str, client_order_id: str) -> Order | None:
+        return self.orders.get(order_id or self.client_ids.get(client_order_id, ""))
+
+    def group(self, group_id: str) -> list[Order]:
+        """The group's members in the order they were placed; empty for no group."""
+        return [self.orders[member] for member in self.groups.get(group_id, ()) if member in self.orders]
+
+    def open(self) -> Iterator[Order]:
+        return (order for order in list(self.orders.values()) if order.is_open)
+
+    # -- recording ----------------------------------------------------------------------------------
+
+    def record(self, type: EventType, order: Order | None = None, **details: Any) -> Event:
+        """Append the next event. `order` already carries this event's sequence (see `next_sequence`)."""
+        self.sequence += 1
+        event = Event(self.account_id, self.sequence, self.now, self.actor, type, order, **details)
+        self.batch.events.append(event)
+        if order is not None:
+            self.batch.orders[self.account_id, order.order_id] = order
+            self._put(order)
+        return event
+
+    @property
+    def next_sequence(self) -> int:
+        return self.sequence + 1
+
+    def place(self, order: Order, type: EventType, **details: Any) -> Event:
+        """Record an order that is new, accepted or refused."""
+        event = self.record(type, order, **details)
+        self.placements[order.terms.client_order_id] = event
+        return event
+
+    def change(self, order: Order, type: EventType, changes: dict[str, Any], **details: Any) -> Order:
+        """Record that `order` changed."""
+        after = order.changed(self.now, self.next_sequence, **changes)
+        self.record(type, after, **details)
+        return after
+
+    def book_fill(self, fill: Fill) -> None:
+        """Take a new fill into portfolio and batch. The event that carries it is recorded by the caller next."""
+        self.remember_fill(fill)
+        if fill.symbol in self.symbol_fills:
+            self.symbol_fills[fill.symbol].append(fill)
+        self.portfolio.book(fill, fill.sequence)
+        self._portfolio_changed(fill)
+
+    def rebook_fill(self, removed: Fill, added: Fill | None, sequence: int) -> None:
+        """Take `removed` out and `added` in for it. `symbol_fills` of its symbol must be in memory."""
+        history = self.symbol_fills[removed.symbol]
+        at = next(i for i, fill in enumerate(history) if fill.execution_id == removed.execution_id)
+        history[at : at + 1] = [added] if added else []
+        for fill in (removed, added):
+            if fill is not None:
+                self.fills.setdefault(fill.order_id, {})[fill.execution_id] = fill
+                self.batch.fills[self.account_id, fill.execution_id] = fill
+        self.portfolio.rebook(removed, added, history, sequence)
+        self._portfolio_changed(added or removed)
+
+    def _portfolio_changed(self, fill: Fill) -> None:
+        self.batch.fills[self.account_id, fill.execution_id] = fill
+        self.batch.positions[self.account_id, fill.symbol] = self.portfolio.positions[fill.symbol]
+        for currency in {fill.currency, fill.fee_currency} & self.portfolio.cash.keys():
+            self.batch.cash[self.account_id, currency] = Money(self.portfolio.cash[currency], currency)
+
+    def take(self) -> tuple[Batch, list[Outbound]]:
+        """What was recorded since the last take: for the journal, and for the broker after the commit."""
+        taken = self.batch, self.outbound
+        self.batch, self.outbound = Batch(), []
+        return taken
+
+    @contextmanager
+    def supposing(self) -> Iterator[Callable[[Order], None]]:
+        """Within it, the orders given to the yielded function count as open; after it, as if never placed."""
+        supposed: list[Order] = []
+
+        def suppose(order: Order) -> None:
+            self._count(order, 1)
+            supposed.append(order)
+
+        try:
+            yield suppose
+        finally:
+            for order in supposed:
+                self._count(order, -1)
+
+    # -- the open quantity, kept by symbol ----------------------------------------------------------
+
+    def _put(self, order: Order) -> None:
+        before = self.orders.get(order.order_id)
+        if before is None:
+            self.client_ids[order.terms.client_order_id] = order.order_id
+            if order.group_id:
+                self.groups.setdefault(order.group_id, []).append(order.order_id)
+        self.orders[order.order_id] = order
+        self._count(before, -1)
+        self._count(order, 1)
+        if order.is_open:
+            self._closed.pop(order.order_id, None)
+        else:
+            self._closed[order.order_id] = None
+
+    def _count(self, order: Order | None, sign: int) -> None:
+        quantity = ZERO if order is None else exposed_quantity(order)
+        if order is None or not quantity:
+            return
+        symbol = order.terms.symbol
+        waiting = self.open_orders.get(symbol)
+        if waiting is None:
+            waiting = self.open_orders[symbol] = OpenOrders(order.currency)
+        quantity = quantity if sign > 0 else -quantity
+        if order.terms.side is Side.BUY:
+            waiting.buy_quantity += quantity
+            waiting.buy_notional += quantity * order.reserve_price
+        else:
+            waiting.sell_quantity += quantity
+            waiting.sell_notional += quantity * order.reserve_price
+        if not waiting.buy_quantity and not waiting.sell_quantity:
+            del self.open_orders[symbol]
+
+
+def exposed_quantity(order: Order) -> Decimal:
+    """What the order could still trade against the account's limits: nothing when it can only reduce.
+
+    While a replace is pending either quantity may be in force, so the larger one counts. A child follows
+    its parent's fills, up to what it was checked with, so that counts from the start.
+    """
+    if not order.is_open or order.terms.reduce_only:
+        return ZERO
+    asked = order.terms.quantity
+    if order.parent_order_id:
+        asked = max(asked, order.initial_quantity)
+    if order.replace_terms is not None:
+        asked = max(asked, order.replace_terms.quantity)
+    return max(ZERO, asked - order.filled_quantity)

@@ -1,0 +1,159 @@
+"""Take in what a broker reports about an order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from application.trading.account_book import AccountBook
+from application.trading.command import Needs
+from application.trading.group_steps import follow_group
+from domain.decimals import ZERO
+from domain.trading.aggregates.order import Order
+from domain.trading.entities.fill import Fill
+from domain.trading.events.order_events import EventType
+from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+from domain.trading.value_objects.order_type import CancelReason
+
+_EVENTS = {
+    ExecType.NEW: EventType.ORDER_ACCEPTED,
+    ExecType.TRIGGERED: EventType.ORDER_TRIGGERED,
+    ExecType.CANCELED: EventType.ORDER_CANCELED,
+    ExecType.CANCEL_REJECTED: EventType.CANCEL_REJECTED,
+    ExecType.REPLACED: EventType.ORDER_REPLACED,
+    ExecType.REPLACE_REJECTED: EventType.REPLACE_REJECTED,
+    ExecType.REJECTED: EventType.ORDER_REJECTED,
+    ExecType.EXPIRED: EventType.ORDER_EXPIRED,
+    ExecType.UNCLEAR: EventType.SUBMISSION_UNKNOWN,
+    ExecType.ABSENT: EventType.ORDER_CANCELED,
+}
+
+# After these a group is left as it is: asking again for what was just refused would go round for ever.
+_REFUSALS = frozenset({ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
+
+REBOOKING = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """One report. Repeats, late ones and ones about orders that nobody knows change nothing.
+
+    For TRADE_CANCEL and TRADE_CORRECT the writer brings the symbol's fills into the book first.
+    """
+
+    report: ExecutionReport
+    actor: str
+
+    @property
+    def account_id(self) -> str:
+        return self.report.account_id
+
+    def needs(self) -> Needs:
+        return Needs(order_ids=(self.report.order_id,))
+
+    def decide(self, book: AccountBook) -> None:
+        order = book.orders.get(self.report.order_id)
+        if order is None:
+            return
+        after = _ACTIONS.get(self.report.type, _change_state)(book, order, self.report)
+        if after is not None and self.report.type not in _REFUSALS:
+            follow_group(book, after)
+
+
+def _change_state(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
+    changes = order.effect_of(report)
+    if changes is not None:
+        return book.change(order, _EVENTS[report.type], changes, reason=report.reason)
+    if report.type is ExecType.NEW and order.cancel_reason is CancelReason.NEVER_SUBMITTED:
+        # The broker has it after all, though it had said it did not: nobody counts on it any more.
+        book.outbound.append((book.broker.cancel, order))
+    return None
+
+
+def _trade(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
+    known = book.fills.get(order.order_id, {})
+    if report.execution_id in known or (order.order_id, report.execution_id) in book.busted_early:
+        return None
+    fill = _fill(book, order, report)
+    changes = order.with_fill_change(fill.quantity, fill.quantity * fill.price, fill.fee, ExecType.TRADE)
+    changes["fee_currency"] = order.fee_currency or fill.fee_currency
+    if report.broker_order_id:
+        changes["broker_order_id"] = order.broker_order_id or report.broker_order_id
+    after = book.change(order, EventType.ORDER_FILLED, changes, fill=fill)
+    book.book_fill(fill)
+    return after
+
+
+def _fill(book: AccountBook, order: Order, report: ExecutionReport) -> Fill:
+    return Fill(
+        fill_id=book.ids.new_id(),
+        execution_id=report.execution_id,
+        order_id=order.order_id,
+        client_order_id=order.terms.client_order_id,
+        account_id=order.account_id,
+        symbol=order.terms.symbol,
+        side=order.terms.side,
+        quantity=report.quantity or ZERO,
+        price=report.price or ZERO,
+        currency=order.currency,
+        fee=report.fee or ZERO,
+        fee_currency=report.fee_currency or order.currency,
+        liquidity=report.liquidity,
+        strategy_id=order.terms.strategy_id,
+        fill_time=report.time,
+        sequence=book.next_sequence,
+    )
+
+
+def _bust(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
+    removed = _counting_fill(book, order, report)
+    if removed is None:
+        return None
+    busted = replace(removed, busted=True, sequence=book.next_sequence)
+    changes = _without(order, removed, None, ExecType.TRADE_CANCEL)
+    after = book.change(order, EventType.FILL_BUSTED, changes, fill=busted, reason=report.reason)
+    book.rebook_fill(busted, None, after.sequence)
+    return after
+
+
+def _correct(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
+    removed = _counting_fill(book, order, report)
+    if removed is None or report.execution_id in book.fills.get(order.order_id, {}):
+        return None
+    added = replace(
+        _fill(book, order, report),
+        quantity=report.quantity or removed.quantity,
+        price=report.price or removed.price,
+        fee=removed.fee if report.fee is None else report.fee,
+        corrects_fill_id=removed.fill_id,
+    )
+    busted = replace(removed, busted=True)
+    changes = _without(order, removed, added, ExecType.TRADE_CORRECT)
+    after = book.change(order, EventType.FILL_CORRECTED, changes, fill=added, replaced_fill=busted, reason=report.reason)
+    book.rebook_fill(busted, added, after.sequence)
+    return after
+
+
+def _counting_fill(book: AccountBook, order: Order, report: ExecutionReport) -> Fill | None:
+    """The fill that a bust or correction is about, None when it does not count (any more)."""
+    fill = book.fills.get(order.order_id, {}).get(report.reference_id)
+    if fill is None:
+        # It overtook its own trade: when that comes, it is not to count.
+        book.busted_early.add((order.order_id, report.reference_id))
+        return None
+    return None if fill.busted else fill
+
+
+def _without(order: Order, removed: Fill, added: Fill | None, type: ExecType) -> dict[str, object]:
+    def total(value: Callable[[Fill], Decimal]) -> Decimal:
+        return (value(added) if added else ZERO) - value(removed)
+
+    return order.with_fill_change(
+        total(lambda fill: fill.quantity), total(lambda fill: fill.quantity * fill.price), total(lambda fill: fill.fee), type
+    )
+
+
+_ACTIONS: dict[ExecType, Callable[[AccountBook, Order, ExecutionReport], Order | None]] = {
+    ExecType.TRADE: _trade,
+    ExecType.TRADE_CANCEL: _bust,
+    ExecType.TRADE_CORRECT: _correct,
+}

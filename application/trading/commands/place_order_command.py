@@ -1,0 +1,43 @@
+"""Place one order."""
+
+from dataclasses import dataclass
+
+from application.trading.account_book import AccountBook
+from application.trading.command import Needs
+from application.trading.placement import Placed, accept, examine, needs_of, new_order, refusal, refuse, replayed
+from domain.trading.value_objects.order_terms import OrderTerms
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Check the order and take it. With `validate_only` nothing is recorded and the id stays free."""
+
+    account_id: str
+    actor: str
+    terms: OrderTerms
+    validate_only: bool = False
+
+    def needs(self) -> Needs:
+        return needs_of(self.terms)
+
+    def decide(self, book: AccountBook) -> Placed:
+        return place_one(book, self.terms, self.validate_only)
+
+
+def place_one(book: AccountBook, terms: OrderTerms, validate_only: bool = False, path: str = "order") -> Placed:
+    """Place one order that belongs to no group, or answer as before if it was placed already.
+
+    Raises InvalidArgument (nothing recorded), AlreadyExists, or OrderNotPlaced (recorded as rejected).
+    """
+    first = replayed(book, terms)
+    if first is not None:
+        return first
+    terms.check(book.now, path)
+    checked = examine(book, terms)
+    if validate_only:
+        if not checked.passed:
+            raise refusal(checked, terms)
+        return Placed(new_order(book, terms, checked), 0, check=checked)
+    if not checked.passed:
+        raise refuse(book, terms, checked)
+    return accept(book, terms, checked)

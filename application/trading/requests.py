@@ -1,0 +1,30 @@
+"""Recording what is asked of a broker about an order that it has; the asking itself follows the commit."""
+
+from decimal import Decimal
+
+from application.trading.account_book import AccountBook
+from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
+from domain.trading.events.order_events import EventType
+from domain.trading.value_objects.order_terms import OrderTerms
+from domain.trading.value_objects.order_type import CancelReason
+
+
+def request_cancel(book: AccountBook, order: Order, reason: CancelReason, text: str = "") -> Order:
+    """Record the cancel of an open order: at once when no broker has it, else as a request to the broker."""
+    if order.held:
+        changes = {"state": OrderStatus.CANCELED, "held": False, "cancel_reason": reason, "reason_text": text}
+        return book.change(order, EventType.ORDER_CANCELED, changes, reason=text)
+    changes = {"cancel_pending": True, "cancel_reason": reason}
+    after = book.change(order, EventType.CANCEL_REQUESTED, changes, reason=text)
+    book.outbound.append((book.broker.cancel, after))
+    return after
+
+
+def request_replace(book: AccountBook, order: Order, terms: OrderTerms, reserve_price: Decimal) -> Order:
+    """Record that `terms` were asked for, and pass that on to the broker after the commit."""
+    version = order.version + 1
+    changes = {"replace_terms": terms, "replace_version": version, "reserve_price": reserve_price}
+    after = book.change(order, EventType.REPLACE_REQUESTED, changes)
+    book.outbound.append((book.broker.replace, after, terms, version))
+    return after

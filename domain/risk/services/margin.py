@@ -1,0 +1,97 @@
+"""What an account could owe in the worst case, and what is left to trade with.
+
+Every symbol is charged for the larger of its two extremes: all open buys filled and no sell, or all open
+sells filled and no buy. So orders that are sent at the same time can never use the same money twice, an
+order of unknown outcome counts as open, and an order that only closes costs nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.decimals import ZERO
+
+
+@dataclass(slots=True)
+class OpenOrders:
+    """The open orders of one symbol: quantities, and notionals in the symbol's currency."""
+
+    currency: str
+    buy_quantity: Decimal = ZERO
+    sell_quantity: Decimal = ZERO
+    buy_notional: Decimal = ZERO
+    sell_notional: Decimal = ZERO
+
+    def worst_exposure(self, held: Decimal) -> Decimal:
+        """The largest absolute exposure when `held` is the present position's signed market value."""
+        return max(held + self.buy_notional, self.sell_notional - held)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position as the margin sees it: signed `quantity` of `symbol`, priced in `currency`."""
+
+    symbol: str
+    currency: str
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """In the base currency. `used` is the sum of the worst exposures, `gross` that of today's positions.
+
+    `reserved` is what open orders add: used - gross. `buying_power` = equity x max leverage - used.
+    """
+
+    equity: Decimal
+    gross: Decimal
+    net: Decimal
+    used: Decimal
+    buying_power: Decimal
+
+    @property
+    def reserved(self) -> Decimal:
+        return self.used - self.gross
+
+
+class MissingPrice(Exception):
+    """No price or currency rate: nothing can be said about the margin. `args[0]` names what is missing."""
+
+
+Mark = Callable[[str], Decimal]
+Rate = Callable[[str], Decimal]
+
+
+def measure(
+    cash: Iterable[tuple[str, Decimal]],
+    holdings: Iterable[Holding],
+    open_orders: dict[str, OpenOrders],
+    max_leverage: Decimal,
+    mark: Mark,
+    rate: Rate,
+) -> Margin:
+    """The account's margin now. `mark` prices a symbol, `rate` converts one unit of a currency to the base.
+
+    Both raise MissingPrice when they cannot; an account that cannot be valued is not guessed at.
+    """
+    equity = gross = net = used = ZERO
+    for currency, amount in cash:
+        if amount:
+            equity += amount * rate(currency)
+    held_symbols = set()
+    for holding in holdings:
+        if not holding.quantity:
+            continue
+        held_symbols.add(holding.symbol)
+        to_base = rate(holding.currency)
+        value = holding.quantity * mark(holding.symbol)
+        waiting = open_orders.get(holding.symbol)
+        worst = waiting.worst_exposure(value) if waiting else abs(value)
+        equity += value * to_base
+        net += value * to_base
+        gross += abs(value) * to_base
+        used += worst * to_base
+    for symbol, waiting in open_orders.items():
+        if symbol not in held_symbols:
+            used += waiting.worst_exposure(ZERO) * rate(waiting.currency)
+    return Margin(equity, gross, net, used, equity * max_leverage - used)

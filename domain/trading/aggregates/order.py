@@ -1,0 +1,215 @@
+"""The order: its terms, what the broker has made of it, and every change it can go through.
+
+An Order is a value: each change gives a new one, so an event can hold the order as it was after it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from domain.decimals import ZERO, settle
+from domain.errors import PreconditionFailed, VersionMismatch, Violation
+from domain.trading.aggregates.order_lifecycle import (
+    BY_QUANTITY,
+    CLOSED,
+    ENDS_PENDING_CANCEL,
+    ENDS_PENDING_REPLACE,
+    LIFECYCLE,
+    OrderStatus,
+)
+from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+from domain.trading.value_objects.order_terms import OrderTerms
+from domain.trading.value_objects.order_type import CancelReason, GroupType, TimeInForce
+
+
+# Without slots on purpose: copying a __dict__ is what makes a change cheap on the way of an order.
+@dataclass(frozen=True)
+class Order:
+    """One order. `state` is the FIX state without pending requests; `status` is what callers see.
+
+    `version` counts the changes from 1. `initial_quantity` is what was asked for first, whatever became of it. `filled_notional` is the sum of quantity x price over the fills.
+    `held` marks a child that waits for its parent's fills and has not been sent to a broker.
+    `reserve_price` is the price per unit at which its open quantity counts against the account's limits.
+    `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`.
+    """
+
+    order_id: str
+    account_id: str
+    terms: OrderTerms
+    initial_quantity: Decimal
+    broker: str
+    currency: str
+    created_time: datetime
+    updated_time: datetime
+    state: OrderStatus = OrderStatus.PENDING_NEW
+    version: int = 1
+    created_sequence: int = 0
+    sequence: int = 0
+    broker_order_id: str = ""
+    filled_quantity: Decimal = ZERO
+    filled_notional: Decimal = ZERO
+    fees: Decimal = ZERO
+    fee_currency: str = ""
+    active_stop_price: Decimal | None = None
+    cancel_pending: bool = False
+    replace_terms: OrderTerms | None = None
+    replace_version: int = 0
+    reserve_price: Decimal = ZERO
+    reject_reason: str = ""
+    cancel_reason: CancelReason | None = None
+    reason_text: str = ""
+    parent_order_id: str = ""
+    group_id: str = ""
+    group_type: GroupType | None = None
+    held: bool = False
+
+    @property
+    def status(self) -> OrderStatus:
+        if self.cancel_pending:
+            return OrderStatus.PENDING_CANCEL
+        if self.replace_terms is not None:
+            return OrderStatus.PENDING_REPLACE
+        return self.state
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still trade, as far as is known: UNKNOWN counts as open."""
+        return self.state not in CLOSED
+
+    @property
+    def leaves_quantity(self) -> Decimal:
+        """What can still be filled (FIX LeavesQty): zero once closed."""
+        if self.state in CLOSED:
+            return ZERO
+        return max(ZERO, self.terms.quantity - self.filled_quantity)
+
+    @property
+    def can_be_replaced(self) -> bool:
+        """Whether it works at a broker with no request pending, so that a replace could be asked for now."""
+        return (
+            self.state in _WORKING
+            and not self.cancel_pending
+            and self.replace_terms is None
+        )
+
+    @property
+    def average_fill_price(self) -> Decimal | None:
+        """FIX AvgPx: filled notional over filled quantity, None before the first fill."""
+        if not self.filled_quantity:
+            return None
+        return settle(self.filled_notional / self.filled_quantity)
+
+    def changed(self, now: datetime, sequence: int, **changes: Any) -> "Order":
+        """This order with `changes`, as the next version, made by journal event `sequence`."""
+        after = object.__new__(Order)
+        fields = after.__dict__
+        fields.update(self.__dict__)
+        fields.update(changes, updated_time=now, sequence=sequence, version=self.version + 1)
+        return after
+
+    # -- what a caller may ask for ------------------------------------------------------------------
+
+    def require_version(self, expected: int | None) -> None:
+        if expected is not None and expected != self.version:
+            raise VersionMismatch(
+                f"expected_version: the order is at version {self.version}, not {expected}",
+                order_id=self.order_id,
+                current_version=str(self.version),
+            )
+
+    def require_open(self, verb: str) -> None:
+        if not self.is_open:
+            raise self.refused("ORDER_NOT_OPEN", f"the order is {self.status.value}: nothing is left to {verb}")
+
+    def require_replaceable(self) -> None:
+        self.require_open("replace")
+        if not self.can_be_replaced:
+            why = f"the order is {self.status.value}: it can be replaced once it works and no request is pending"
+            raise self.refused("ORDER_NOT_REPLACEABLE", why)
+
+    def refused(self, reason: str, why: str) -> PreconditionFailed:
+        """The refusal of something asked of this order in the state it is in."""
+        return PreconditionFailed(
+            why,
+            [Violation(reason, self.order_id, why)],
+            reason=reason,
+            order_id=self.order_id,
+            status=self.status.value,
+        )
+
+    # -- what a broker reports -----------------------------------------------------------------------
+
+    def effect_of(self, report: ExecutionReport) -> dict[str, Any] | None:
+        """The changes that `report` makes, or None when it is stale: late, repeated, or about another replace.
+
+        TRADE, TRADE_CANCEL and TRADE_CORRECT are not taken here but by `with_fill_change`, after the caller
+        has checked the execution id.
+        """
+        changes: dict[str, Any] = {}
+        follows = LIFECYCLE[self.state]
+        if report.type in follows and report.type is not ExecType.REPLACED:
+            changes["state"] = follows[report.type]
+        if report.type in ENDS_PENDING_CANCEL and self.cancel_pending:
+            changes["cancel_pending"] = False
+        if report.type in ENDS_PENDING_REPLACE and self._settles_replace(report):
+            changes |= self._replace_settled(report)
+        if not changes:
+            return None
+        if report.broker_order_id and not self.broker_order_id:
+            changes["broker_order_id"] = report.broker_order_id
+        if report.type is ExecType.TRIGGERED and report.price is not None:
+            changes["active_stop_price"] = report.price
+        if report.reason:
+            changes["reason_text"] = report.reason
+        if report.type is ExecType.REJECTED:
+            changes["reject_reason"] = "BROKER_REJECTED"
+        elif report.type is ExecType.ABSENT:
+            changes["cancel_reason"] = CancelReason.NEVER_SUBMITTED
+        elif report.type is ExecType.CANCEL_REJECTED:
+            changes["cancel_reason"] = None
+        elif report.type is ExecType.CANCELED and self.cancel_reason is None:
+            changes["cancel_reason"] = _UNASKED.get(self.terms.time_in_force, CancelReason.BROKER)
+        return changes
+
+    def with_fill_change(self, quantity: Decimal, notional: Decimal, fee: Decimal, type: ExecType) -> dict[str, Any]:
+        """The changes that an execution makes: `quantity`, `notional` and `fee` are added (a bust subtracts)."""
+        filled = self.filled_quantity + quantity
+        follows = LIFECYCLE[self.state].get(type, self.state)
+        return {
+            "filled_quantity": filled,
+            "filled_notional": self.filled_notional + notional,
+            "fees": self.fees + fee,
+            "state": self._state_by_quantity(filled, self.terms) if follows is BY_QUANTITY else follows,
+        }
+
+    def _settles_replace(self, report: ExecutionReport) -> bool:
+        if self.replace_terms is None:
+            return False
+        answers_a_replace = report.type in (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
+        return not answers_a_replace or report.request_version == self.replace_version
+
+    def _replace_settled(self, report: ExecutionReport) -> dict[str, Any]:
+        settled: dict[str, Any] = {"replace_terms": None, "replace_version": 0}
+        asked = self.replace_terms
+        if report.type is not ExecType.REPLACED or asked is None or ExecType.REPLACED not in LIFECYCLE[self.state]:
+            return settled
+        # A fill may have overtaken the replace: the quantity in force is never below what is filled.
+        terms = asked if asked.quantity >= self.filled_quantity else replace(asked, quantity=self.filled_quantity)
+        follows = LIFECYCLE[self.state][ExecType.REPLACED]
+        if follows is BY_QUANTITY or terms.quantity == self.filled_quantity:
+            follows = self._state_by_quantity(self.filled_quantity, terms)
+        return settled | {"terms": terms, "state": follows}
+
+    @staticmethod
+    def _state_by_quantity(filled: Decimal, terms: OrderTerms) -> OrderStatus:
+        if filled <= ZERO:
+            return OrderStatus.NEW
+        return OrderStatus.FILLED if filled >= terms.quantity else OrderStatus.PARTIALLY_FILLED
+
+
+_WORKING = frozenset({OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_UNASKED = {
+    TimeInForce.IOC: CancelReason.NOT_FILLED_AT_ONCE,
+    TimeInForce.FOK: CancelReason.NOT_FILLED_AT_ONCE,
+}

@@ -1,0 +1,96 @@
+"""The life of an order, as one table: what a broker's report does to an order in each state.
+
+`LIFECYCLE[state][report]` is the state that follows; a report that is missing there changes nothing (it is
+late, or a repeat). BY_QUANTITY means: FILLED when nothing is left to fill, PARTIALLY_FILLED otherwise.
+A fill on a closed order is booked, because it happened, and the order stays closed.
+
+A pending cancel or replace lies over the state and never replaces it (FIX 4.4 ranks PENDING_CANCEL above
+PENDING_REPLACE above all else), so refusing the request uncovers the state that the fills have made.
+"""
+
+from enum import Enum
+from typing import Final
+
+from domain.trading.value_objects.execution_report import ExecType
+
+
+class OrderStatus(Enum):
+    """FIX OrdStatus(39), with TRIGGERED (a stop that now works) and UNKNOWN (outcome not proven) as more."""
+
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    TRIGGERED = "TRIGGERED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    CANCELED = "CANCELED"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+
+S = OrderStatus
+X = ExecType
+BY_QUANTITY: Final = None
+
+LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
+    S.PENDING_NEW: {
+        X.NEW: S.NEW,
+        X.UNCLEAR: S.UNKNOWN,
+        X.ABSENT: S.CANCELED,
+        X.TRIGGERED: S.TRIGGERED,
+        X.TRADE: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
+        X.REJECTED: S.REJECTED,
+    },
+    S.UNKNOWN: {
+        X.NEW: S.NEW,
+        X.ABSENT: S.CANCELED,
+        X.TRIGGERED: S.TRIGGERED,
+        X.TRADE: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
+        X.REJECTED: S.REJECTED,
+    },
+    S.NEW: {
+        X.TRIGGERED: S.TRIGGERED,
+        X.TRADE: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
+        X.REJECTED: S.REJECTED,
+        X.REPLACED: S.NEW,
+    },
+    S.TRIGGERED: {
+        X.TRADE: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
+        X.REJECTED: S.REJECTED,
+        X.REPLACED: S.TRIGGERED,
+    },
+    S.PARTIALLY_FILLED: {
+        X.TRADE: BY_QUANTITY,
+        X.TRADE_CANCEL: BY_QUANTITY,
+        X.TRADE_CORRECT: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
+        X.REJECTED: S.CANCELED,
+        X.REPLACED: BY_QUANTITY,
+    },
+    S.FILLED: {
+        X.TRADE: S.FILLED,
+        X.TRADE_CANCEL: BY_QUANTITY,
+        X.TRADE_CORRECT: BY_QUANTITY,
+        X.REPLACED: BY_QUANTITY,
+    },
+    S.CANCELED: {X.TRADE: S.CANCELED, X.TRADE_CANCEL: S.CANCELED, X.TRADE_CORRECT: S.CANCELED},
+    S.EXPIRED: {X.TRADE: S.EXPIRED, X.TRADE_CANCEL: S.EXPIRED, X.TRADE_CORRECT: S.EXPIRED},
+    S.REJECTED: {X.TRADE: S.REJECTED, X.TRADE_CANCEL: S.REJECTED, X.TRADE_CORRECT: S.REJECTED},
+}
+
+CLOSED: Final = frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED})
+
+# These settle a pending cancel or replace whatever else they do.
+ENDS_PENDING_CANCEL: Final = frozenset({X.CANCELED, X.CANCEL_REJECTED, X.EXPIRED, X.REJECTED, X.ABSENT})
+ENDS_PENDING_REPLACE: Final = ENDS_PENDING_CANCEL - {X.CANCEL_REJECTED} | {X.REPLACED, X.REPLACE_REJECTED}

@@ -1,0 +1,35 @@
+"""One execution, as booked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from domain.trading.value_objects.order_type import Liquidity, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """`quantity` of `symbol` traded at `price`; `fee` is positive when paid, in `fee_currency`.
+
+    `execution_id` is the broker's, unique within (broker, account): the key that keeps a fill from being
+    counted twice. `currency` is what `price` is counted in. `sequence` is the journal's number of its event.
+    """
+
+    fill_id: str
+    execution_id: str
+    order_id: str
+    client_order_id: str
+    account_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    currency: str
+    fee: Decimal
+    fee_currency: str
+    liquidity: Liquidity | None
+    strategy_id: str
+    fill_time: datetime
+    sequence: int
+    busted: bool = False
+    corrects_fill_id: str = ""

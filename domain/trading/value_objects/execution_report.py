@@ -1,0 +1,54 @@
+"""What a broker says about an order, in FIX terms. Reports may come late, twice and out of order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from domain.trading.value_objects.order_type import Liquidity
+
+
+class ExecType(Enum):
+    """FIX ExecType(150), and two about submissions: UNCLEAR, it got no clear answer; ABSENT, the broker proves
+    that it never had the order.
+    """
+
+    NEW = "NEW"
+    TRIGGERED = "TRIGGERED"
+    TRADE = "TRADE"
+    TRADE_CANCEL = "TRADE_CANCEL"
+    TRADE_CORRECT = "TRADE_CORRECT"
+    CANCELED = "CANCELED"
+    CANCEL_REJECTED = "CANCEL_REJECTED"
+    REPLACED = "REPLACED"
+    REPLACE_REJECTED = "REPLACE_REJECTED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNCLEAR = "UNCLEAR"
+    ABSENT = "ABSENT"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """One report about the order `order_id`, which is also the client id that the broker was given.
+
+    TRADE carries `execution_id`, `quantity`, `price`, `fee`, `fee_currency`, `liquidity`.
+    TRADE_CANCEL and TRADE_CORRECT name the trade by `reference_id`; a correction carries the new
+    `execution_id`, `quantity`, `price` and `fee`. REPLACED and REPLACE_REJECTED echo the `request_version`
+    that the replace was sent with. `stop_price` accompanies TRIGGERED. `reason` is for people.
+    """
+
+    account_id: str
+    order_id: str
+    type: ExecType
+    time: datetime
+    broker_order_id: str = ""
+    execution_id: str = ""
+    reference_id: str = ""
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_currency: str = ""
+    liquidity: Liquidity | None = None
+    request_version: int = 0
+    reason: str = ""

@@ -1,0 +1,60 @@
+"""The vocabulary of an order, in FIX terms."""
+
+from enum import Enum
+
+
+class Side(Enum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: the direction in which it moves the position."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(Enum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+    TRAILING_STOP = "TRAILING_STOP"
+
+
+class TimeInForce(Enum):
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+    OPG = "OPG"
+    CLS = "CLS"
+
+
+class Liquidity(Enum):
+    MAKER = "MAKER"
+    TAKER = "TAKER"
+
+
+class GroupType(Enum):
+    OCO = "OCO"
+    OTO = "OTO"
+    BRACKET = "BRACKET"
+
+
+class CancelReason(Enum):
+    """Why an order was cancelled before it was done."""
+
+    REQUESTED = "REQUESTED"
+    NOT_FILLED_AT_ONCE = "NOT_FILLED_AT_ONCE"
+    GROUP = "GROUP"
+    PARENT_ENDED = "PARENT_ENDED"
+    DISCONNECTED = "DISCONNECTED"
+    LEASE_EXPIRED = "LEASE_EXPIRED"
+    KILL_SWITCH = "KILL_SWITCH"
+    BROKER = "BROKER"
+    NEVER_SUBMITTED = "NEVER_SUBMITTED"
