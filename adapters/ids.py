@@ -1,14 +1,12 @@
 """ULIDs: 48 bits of milliseconds and 80 of randomness as 26 characters that sort by time."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from application.ports.clock import Clock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Ten bits at a time: a ULID is then thirteen look-ups.
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RANDOM_BYTES = 10
 
 
@@ -27,9 +25,10 @@ class UlidGenerator:
         self._random = 0
 
     def new_id(self) -> str:
-        now = int(self._clock.now().timestamp() * 1000)
-        if now > self._time:
-            self._begin(now)
+        now = self._clock.now()
+        milliseconds = int(now.timestamp()) * 1000 + now.microsecond // 1000
+        if milliseconds > self._time:
+            self._begin(milliseconds)
         else:
             self._random += 1
         value = self._random
@@ -45,8 +44,8 @@ class UlidGenerator:
             + _PAIRS[value & 1023]
         )
 
-    def _begin(self, now: int) -> None:
-        self._time = now
-        self._time_text = "".join(_PAIRS[now >> shift & 1023] for shift in (40, 30, 20, 10, 0))
+    def _begin(self, milliseconds: int) -> None:
+        self._time = milliseconds
+        self._time_text = "".join(_PAIRS[milliseconds >> shift & 1023] for shift in (40, 30, 20, 10, 0))
         # The top bit stays clear, which leaves room to count up within the millisecond.
         self._random = int.from_bytes(self._randbytes(_RANDOM_BYTES)) >> 1

@@ -30,6 +30,16 @@ class Batch:
     accounts: dict[str, Account] = field(default_factory=dict)
     risk_profiles: dict[str, RiskProfile] = field(default_factory=dict)
 
+    def merge(self, other: "Batch") -> None:
+        """Take in all of `other`, which is about other accounts."""
+        self.events += other.events
+        self.orders |= other.orders
+        self.fills |= other.fills
+        self.positions |= other.positions
+        self.cash |= other.cash
+        self.accounts |= other.accounts
+        self.risk_profiles |= other.risk_profiles
+
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:

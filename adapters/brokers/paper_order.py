@@ -1,0 +1,91 @@
+"""An order as the paper venue holds it."""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from domain.decimals import ZERO
+from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
+from domain.trading.value_objects.execution_report import ExecutionReport
+from domain.trading.value_objects.order_terms import OrderTerms
+from domain.trading.value_objects.order_type import OrderType, TimeInForce
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from adapters.brokers.paper_ladder import Level
+
+STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+# They trade in one instant, or not at all: at once, at the opening, at the close.
+ONE_SHOT = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS})
+
+
+class PaperOrder:
+    """Mutable, and compared by identity.
+
+    `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before, it
+    takes, at the quote's. `called`: its opening has begun. `trail_stop` is where its trailing stop stood before
+    a restart. `level` is its place on a ladder, `deadline` the moment at which the venue must turn to it by its
+    time in force, which counts from `created_time`.
+    """
+
+    __slots__ = (
+        "account_id",
+        "broker_order_id",
+        "called",
+        "client_order_id",
+        "created_time",
+        "currency",
+        "deadline",
+        "done",
+        "filled",
+        "level",
+        "limit_price",
+        "order_id",
+        "reports",
+        "rested",
+        "terms",
+        "trail_stop",
+        "triggered",
+    )
+
+    def __init__(self, order: Order, broker_order_id: str) -> None:
+        self.account_id = order.account_id
+        self.order_id = order.order_id
+        self.client_order_id = order.terms.client_order_id
+        self.currency = order.currency
+        self.created_time = order.created_time
+        self.broker_order_id = broker_order_id
+        self.filled: Decimal = ZERO
+        self.reports: list[ExecutionReport] = []
+        self.rested = False
+        self.triggered = False
+        self.called = False
+        self.done = False
+        self.trail_stop: Decimal | None = None
+        self.level: Level | None = None
+        self.deadline: datetime | None = None
+        self.take(order.terms)
+
+    def take(self, terms: OrderTerms) -> None:
+        """Have `terms` from now on, as if it came with them."""
+        self.rested = False
+        self.trail_stop = None
+        self.terms = terms
+        self.limit_price = terms.limit_price if terms.type in LIMIT_TYPES else None
+
+    def resume(self, order: Order) -> None:
+        """Stand where `order`, which is working, is believed to stand."""
+        self.filled = order.filled_quantity
+        self.trail_stop = order.active_stop_price
+        self.triggered = order.state is OrderStatus.TRIGGERED or self.filled > ZERO
+        self.rested = order.terms.time_in_force not in ONE_SHOT
+
+    @property
+    def leaves(self) -> Decimal:
+        return self.terms.quantity - self.filled
+
+    @property
+    def awaits_trigger(self) -> bool:
+        return self.terms.type in STOP_TYPES and not self.triggered

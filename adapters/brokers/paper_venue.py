@@ -1,0 +1,207 @@
+"""The paper venue: what becomes of an order there, from its arrival to its end."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from adapters.brokers.paper_chance import Chance
+from adapters.brokers.paper_ladder import withdraw
+from adapters.brokers.paper_ledger import Ledger, Publish
+from adapters.brokers.paper_market import NOTHING_TO_REDUCE, Market
+from adapters.brokers.paper_order import PaperOrder
+from adapters.brokers.paper_settings import PaperSettings
+from application.ports.clock import Clock
+from application.ports.market_data import LatestQuotes
+from domain.decimals import ZERO
+from domain.trading.aggregates.order import Order
+from domain.trading.value_objects.execution_report import ExecType
+from domain.trading.value_objects.order_terms import OrderTerms
+from domain.trading.value_objects.order_type import TimeInForce
+
+_AUCTIONS: Final = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+_EXPIRED: Final = {
+    TimeInForce.DAY: "DAY: the session is over",
+    TimeInForce.GTD: "GTD: expire_time has come",
+    TimeInForce.OPG: "OPG: the opening is over",
+    TimeInForce.CLS: "CLS: the close is over",
+}
+
+
+class PaperVenue:
+    """Commands take effect when they are called: the way to the venue, and back, is the broker's matter."""
+
+    def __init__(
+        self, clock: Clock, quotes: LatestQuotes, settings: PaperSettings, chance: Chance, publish: Publish
+    ) -> None:
+        self._clock = clock
+        self._quotes = quotes
+        self._settings = settings
+        self._chance = chance
+        self._markets: dict[str, Market] = {}
+        self._unplaced: list[PaperOrder] = []
+        self.ledger = Ledger(settings, clock, chance, publish)
+
+    # -- commands -----------------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> None:
+        if self.ledger.find(order.order_id) is not None:
+            return
+        entered = self.ledger.stranger(order)
+        is_first = self.ledger.enter(entered)
+        reason = self._refusal(entered) if is_first else "the client order id is taken"
+        if reason:
+            self.ledger.end(entered, ExecType.REJECTED, reason, answers=True)
+            return
+        self.ledger.tell(entered, ExecType.NEW, answers=True)
+        self.place(entered)
+
+    def replace(self, order: Order, terms: OrderTerms, request_version: int) -> None:
+        known = self.ledger.find(order.order_id)
+        reason = self._replace_refusal(known, terms)
+        if known is None or reason:
+            known = known or self.ledger.stranger(order)
+            answer = ExecType.REPLACE_REJECTED
+            self.ledger.tell(known, answer, answers=True, request_version=request_version, reason=reason)
+            return
+        if known.level is None or _keeps_its_place(known, terms):
+            known.terms = terms
+            self.ledger.replaced(known, request_version)
+            return
+        withdraw(known)
+        known.take(terms)
+        self.ledger.replaced(known, request_version)
+        self.place(known)
+
+    def cancel(self, order: Order) -> None:
+        known = self.ledger.find(order.order_id)
+        if known is not None and not known.done:
+            self.ledger.end(known, ExecType.CANCELED, answers=True)
+            return
+        reason = "unknown order" if known is None else "too late: the order is done"
+        known = known or self.ledger.stranger(order)
+        self.ledger.tell(known, ExecType.CANCEL_REJECTED, answers=True, reason=reason)
+
+    def adopt(self, order: Order) -> PaperOrder:
+        """Know `order` as one that works here; `place` then lets it trade. Nothing is reported of it."""
+        adopted = self.ledger.stranger(order)
+        adopted.resume(order)
+        self.ledger.enter(adopted)
+        self.ledger.record(adopted, ExecType.NEW)
+        return adopted
+
+    def place(self, order: PaperOrder) -> None:
+        """Let `order` trade, rest or wait."""
+        if order.done:
+            return
+        market = self._market(order.terms.symbol)
+        if market is None:
+            self._unplaced.append(order)
+            return
+        now = self._clock.now()
+        deadline = _deadline(order, market)
+        if deadline is not None and deadline <= now:
+            self._expire(order)
+            return
+        if deadline is not None:
+            self.ledger.deadlines.set(order, deadline)
+        if order.terms.time_in_force not in _AUCTIONS:
+            market.take(order, now)
+
+    # -- time ---------------------------------------------------------------------------------------
+
+    def keep_deadlines(self) -> None:
+        """Turn to every order whose moment has come."""
+        now = self._clock.now()
+        for orders in self.ledger.deadlines.take_due(now):
+            self._hold_closings((o for o in orders if o.terms.time_in_force is TimeInForce.CLS), now)
+            for order in orders:
+                if order.done:
+                    continue
+                if order.terms.time_in_force is TimeInForce.OPG and not order.called:
+                    self._call_opening(order, now)
+                else:
+                    self._expire(order)
+
+    def look(self) -> Sequence[str]:
+        """Match resting orders against new quotes; gives the symbols that have any."""
+        now = self._clock.now()
+        unplaced, self._unplaced = self._unplaced, []
+        for order in unplaced:
+            self.place(order)
+        busy = [symbol for symbol, market in self._markets.items() if market.has_orders]
+        for symbol in busy:
+            self._markets[symbol].look(now)
+        return busy + [order.terms.symbol for order in self._unplaced]
+
+    def _hold_closings(self, orders: Iterable[PaperOrder], now: datetime) -> None:
+        by_market = defaultdict(list)
+        for order in orders:
+            by_market[self._markets[order.terms.symbol]].append(order)
+        for market, closing in by_market.items():
+            market.close_with(closing, now)
+
+    def _call_opening(self, order: PaperOrder, now: datetime) -> None:
+        market = self._markets[order.terms.symbol]
+        order.called = True
+        self.ledger.deadlines.set(order, market.session(now).close)
+        market.open_with(order, now)
+
+    def _expire(self, order: PaperOrder) -> None:
+        self.ledger.end(order, ExecType.EXPIRED, _EXPIRED[order.terms.time_in_force])
+
+    # -- rules --------------------------------------------------------------------------------------
+
+    def _refusal(self, order: PaperOrder) -> str:
+        market = self._market(order.terms.symbol)
+        if market is None:
+            return f"unknown symbol {order.terms.symbol}"
+        if self._chance.happens(
+            self._settings.reject_rate, order.account_id, order.client_order_id, "reject"
+        ):
+            return "refused at random, as reject_rate asks"
+        if self.ledger.tradable(order) <= ZERO:
+            return NOTHING_TO_REDUCE
+        return market.refusal(order.terms, self._clock.now())
+
+    def _replace_refusal(self, known: PaperOrder | None, terms: OrderTerms) -> str:
+        if known is None:
+            return "unknown order"
+        if known.done:
+            return "too late: the order is done"
+        if any(getattr(terms, fixed) != getattr(known.terms, fixed) for fixed in _FIXED):
+            return f"a replace keeps {', '.join(_FIXED)}"
+        market = self._market(terms.symbol)
+        return market.refusal(terms, self._clock.now()) if market is not None else ""
+
+    def _market(self, symbol: str) -> Market | None:
+        market = self._markets.get(symbol)
+        if market is None and (instrument := self._quotes.instrument(symbol)) is not None:
+            market = Market(instrument, self._quotes, self.ledger, self._settings)
+            self._markets[symbol] = market
+        return market
+
+
+_FIXED: Final = ("client_order_id", "symbol", "side", "type", "time_in_force")
+
+
+def _keeps_its_place(order: PaperOrder, terms: OrderTerms) -> bool:
+    """Only less quantity, at the same price, costs no priority; a stop that waits has none to lose."""
+    only_quantity = replace(terms, quantity=order.terms.quantity) == order.terms
+    return only_quantity and (order.awaits_trigger or terms.quantity <= order.terms.quantity)
+
+
+def _deadline(order: PaperOrder, market: Market) -> datetime | None:
+    """When the venue must turn to `order`; None for never."""
+    match order.terms.time_in_force:
+        case TimeInForce.GTD:
+            return order.terms.expire_time
+        case TimeInForce.DAY | TimeInForce.CLS:
+            return market.session(order.created_time).close
+        case TimeInForce.OPG:
+            session = market.session(order.created_time)
+            missed = session.open <= order.created_time
+            return market.session(session.close).open if missed else session.open
+        case _:
+            return None

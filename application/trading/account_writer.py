@@ -1,0 +1,215 @@
+"""The single writer of an account: takes commands and broker reports one at a time and decides them in memory.
+
+It goes on deciding while earlier decisions are being committed; when a commit fails, all of them are undone
+by reading the account back from the store.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from application.ports.broker import Broker
+from application.ports.clock import Clock
+from application.ports.ids import IdGenerator
+from application.ports.journal import AccountSnapshot, Journal, JournalUnavailable
+from application.ports.market_data import LatestQuotes
+from application.trading.account_book import AccountBook, Outbound
+from application.trading.command import Command
+from application.trading.commands.apply_report_command import REBOOKING, ApplyReport
+from application.trading.committer import Committer
+from application.trading.event_feed import EventFeed
+from application.trading.hydration import hydrate
+from application.trading.request_watch import RequestWatch
+from domain.errors import DomainError, Throttled, Unavailable
+from domain.trading.events.order_events import Event
+from domain.trading.repositories.order_repository import OrderRepository
+from domain.trading.value_objects.execution_report import ExecutionReport
+
+R = TypeVar("R")
+
+_BATCH = 64
+_LONGEST_QUEUE = 20_000
+_RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class WriterParts:
+    """What every writer of a process shares."""
+
+    journal: Journal
+    store: OrderRepository
+    committer: Committer
+    quotes: LatestQuotes
+    clock: Clock
+    ids: IdGenerator
+    reached: Callable[[str], None]
+
+
+class AccountWriter:
+    """One task that owns an account. `feed` carries its committed events, `watch` its unanswered requests."""
+
+    def __init__(self, snapshot: AccountSnapshot, broker: Broker, parts: WriterParts, watch: RequestWatch) -> None:
+        self.account = snapshot.account
+        self.broker = broker
+        self.watch = watch
+        self.feed = EventFeed(snapshot.account.account_id, snapshot.sequence, parts.store)
+        self._parts = parts
+        self._book = self._new_book(snapshot)
+        self._valid = True
+        self._inbox: deque[tuple[Command[Any], asyncio.Future[Any] | None]] = deque()
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def account_id(self) -> str:
+        return self.account.account_id
+
+    @property
+    def book(self) -> AccountBook:
+        """The working memory. Read it only between decisions, and for nothing that leaves the process."""
+        return self._book
+
+    @property
+    def recovering(self) -> bool:
+        return not self._valid
+
+    def _new_book(self, snapshot: AccountSnapshot) -> AccountBook:
+        return AccountBook(snapshot, self.broker, self._parts.quotes, self._parts.ids)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"writer of {self.account_id}")
+
+    async def stop(self) -> None:
+        self.watch.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._refuse_waiting(Unavailable("the server is stopping: repeat the request", reason="SERVER_STOPPING"))
+
+    # -- in ----------------------------------------------------------------------------------------
+
+    async def execute(self, command: Command[R]) -> R:
+        """Decide `command`, and answer once what it did is durable.
+
+        A caller that is cancelled stops listening, no more: the command is carried out all the same.
+        """
+        if not self._valid:
+            raise Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
+        if len(self._inbox) >= _LONGEST_QUEUE:
+            raise Throttled("too many requests wait for this account", 1.0, reason="QUEUE_FULL")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._put(command, future)
+        return await future
+
+    def report(self, report: ExecutionReport) -> None:
+        """Take in a broker's report: in turn, and never refused."""
+        self._put(ApplyReport(report, f"broker:{self.broker.name}"), None)
+
+    def _put(self, command: Command[Any], future: asyncio.Future[Any] | None) -> None:
+        self._inbox.append((command, future))
+        self._arrived.set()
+
+    # -- the one task -------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            if not self._inbox:
+                self._arrived.clear()
+                await self._arrived.wait()
+            if not self._valid:
+                await self._recover()
+            items = [self._inbox.popleft() for _ in range(min(_BATCH, len(self._inbox)))]
+            try:
+                await self._prepare([command for command, _ in items])
+            except JournalUnavailable:
+                self.invalidate()
+            if not self._valid:
+                self._return(items)
+                continue
+            for command, future in items:
+                self._decide(command, future)
+            self._parts.committer.want()
+            await asyncio.sleep(0)
+
+    async def _prepare(self, commands: Sequence[Command[Any]]) -> None:
+        if any(isinstance(c, ApplyReport) and c.report.type in REBOOKING for c in commands):
+            # Busts and corrections count a position again from its stored fills: all of them must be stored.
+            await self._parts.committer.flushed()
+        await hydrate(self._book, commands, self._parts.journal, self._parts.store)
+
+    def _decide(self, command: Command[Any], future: asyncio.Future[Any] | None) -> None:
+        transaction = self._parts.committer.open
+        transaction.participants[self.account_id] = self
+        book = self._book
+        book.batch, book.outbound = transaction.batch, transaction.outbound
+        book.now, book.actor = self._parts.clock.now(), command.actor
+        if future is None:
+            self._parts.reached("report_applied")
+            command.decide(book)
+            self._parts.reached("report_applied_done")
+            return
+        answer, error = None, None
+        try:
+            answer = command.decide(book)
+        except DomainError as refused:
+            error = refused
+        transaction.answers.append((future, answer, error))
+
+    def _return(self, items: list[tuple[Command[Any], asyncio.Future[Any] | None]]) -> None:
+        self._inbox.extendleft(reversed(items))
+        self._arrived.set()
+
+    # -- after the commit ---------------------------------------------------------------------------
+
+    def committed(self, events: list[Event]) -> None:
+        if not events:
+            return
+        self._book.committed = events[-1].sequence
+        for event in events:
+            self.feed.publish(event)
+        self.feed.wake()
+        self._book.forget_closed()
+
+    def sent(self, call: Outbound) -> None:
+        verb, order, *rest = call
+        self.watch.expect_answer(order)
+        verb(order, *rest)
+
+    # -- when a commit failed -----------------------------------------------------------------------
+
+    def invalidate(self) -> None:
+        self._valid = False
+        self._arrived.set()
+
+    async def _recover(self) -> None:
+        while True:
+            self._refuse_waiting(
+                Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
+            )
+            try:
+                snapshot = await self._parts.journal.load(self.account_id)
+                if snapshot is not None:
+                    await self._catch_up(snapshot)
+                    return
+            except JournalUnavailable:
+                pass  # still down: wait and ask again
+            await self._parts.clock.sleep(_RETRY_SECONDS)
+
+    async def _catch_up(self, snapshot: AccountSnapshot) -> None:
+        """Go on from the store: a commit whose outcome was unknown may be in it, and its events then are news."""
+        while self.feed.last_sequence < snapshot.sequence:
+            for event in await self._parts.store.events(self.account_id, self.feed.last_sequence, 1_000):
+                self.feed.publish(event)
+        self._book = self._new_book(snapshot)
+        self._valid = True
+        self.feed.wake()
+        self.watch.recover(self._book)
+
+    def _refuse_waiting(self, error: DomainError) -> None:
+        reports = [(command, future) for command, future in self._inbox if future is None]
+        for _, future in self._inbox:
+            if future is not None and not future.done():
+                future.set_exception(error)
+        self._inbox = deque(reports)

@@ -1,0 +1,167 @@
+"""Requests that a broker has not answered, and how the truth about them is found.
+
+Silence after a submission makes the order UNKNOWN. Then, as for a silent cancel or replace, the broker is
+asked what it knows of the order until that is proven. Nothing is submitted a second time; the one thing that
+is submitted late is an order that was accepted but of which a stopped server left no trace at the broker.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from application.ports.broker import Broker, BrokerUnavailable
+from application.ports.clock import Clock
+from application.trading.account_book import AccountBook
+from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
+from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """Seconds. `answer_timeout`: silence that long makes a request unclear. `absence_proof`: how long the
+    broker must keep saying that it does not know an order. `late_submission`: after an outage, an order older
+    than this is cancelled instead of submitted.
+    """
+
+    answer_timeout: float = 5.0
+    absence_proof: float = 2.0
+    ask_interval: float = 0.5
+    late_submission: float = 60.0
+
+
+class RequestWatch:
+    """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        settings: WatchSettings,
+        current: Callable[[str], Order | None],
+        report: Callable[[ExecutionReport], None],
+    ) -> None:
+        self._broker = broker
+        self._clock = clock
+        self._settings = settings
+        self._current = current
+        self._report = report
+        self._due: deque[tuple[datetime, str, int]] = deque()
+        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._submitted: set[str] = set()
+
+    def stop(self) -> None:
+        for task in self._asking.values():
+            task.cancel()
+
+    def expect_answer(self, order: Order) -> None:
+        """A request about `order`, as it now stands, goes to the broker."""
+        due = self._clock.now() + timedelta(seconds=self._settings.answer_timeout)
+        self._due.append((due, order.order_id, order.version))
+        if order.state is OrderStatus.PENDING_NEW:
+            self._submitted.add(order.order_id)
+
+    def check(self) -> None:
+        """Look at the requests whose time is up. Called now and then."""
+        now = self._clock.now()
+        while self._due and self._due[0][0] <= now:
+            _, order_id, version = self._due.popleft()
+            self._submitted.discard(order_id)
+            order = self._current(order_id)
+            if order is None or not _unanswered(order):
+                continue
+            if order.state is OrderStatus.PENDING_NEW:
+                self._report(self._say(order, ExecType.UNCLEAR, "the broker did not answer in time"))
+            elif order.version != version and order.state is not OrderStatus.UNKNOWN:
+                continue  # about an earlier request; the present one has its own time
+            self._ask(order_id)
+
+    async def reconcile(self, order_id: str) -> None:
+        """Take in what the broker knows of an order that works: repeats change nothing."""
+        order = self._current(order_id)
+        if order is None or not order.can_be_replaced:
+            return
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout):
+                known = await self._broker.find(order)
+        except (BrokerUnavailable, TimeoutError):
+            return
+        for report in known or ():
+            self._report(report)
+
+    def recover(self, book: AccountBook) -> None:
+        """Take up what a restart or a failed commit has left open."""
+        for order in book.open():
+            if order.held:
+                continue
+            if order.state is OrderStatus.PENDING_NEW:
+                if order.order_id not in self._submitted:
+                    self._ask(order.order_id, submit_if_absent=True)
+            elif _unanswered(order):
+                self._ask(order.order_id)
+
+    def _ask(self, order_id: str, submit_if_absent: bool = False) -> None:
+        if order_id not in self._asking:
+            task = asyncio.create_task(self._find_out(order_id, submit_if_absent), name=f"ask about {order_id}")
+            self._asking[order_id] = task
+            task.add_done_callback(lambda _: self._asking.pop(order_id, None))
+
+    async def _find_out(self, order_id: str, submit_if_absent: bool) -> None:
+        absent_since: datetime | None = None
+        while (order := self._current(order_id)) is not None and _unanswered(order):
+            try:
+                async with asyncio.timeout(self._settings.answer_timeout):
+                    known = await self._broker.find(order)
+            except (BrokerUnavailable, TimeoutError):
+                await self._clock.sleep(self._settings.ask_interval)
+                continue
+            if known is not None:
+                absent_since = None
+                self._take_over(order, known)
+            elif submit_if_absent and order.state is OrderStatus.PENDING_NEW:
+                self._submit_late(order)
+                return
+            else:
+                absent_since = absent_since or self._clock.now()
+                if self._clock.now() - absent_since >= timedelta(seconds=self._settings.absence_proof):
+                    self._report(self._say(order, ExecType.ABSENT, "the broker never had the order"))
+            await self._clock.sleep(self._settings.ask_interval)
+
+    def _take_over(self, order: Order, known: Sequence[ExecutionReport]) -> None:
+        for report in known:
+            self._report(report)
+        if order.cancel_pending:
+            self._broker.cancel(order)
+        if order.replace_terms is not None:
+            said = "the broker works the order without the change"
+            self._report(self._say(order, ExecType.REPLACE_REJECTED, said, order.replace_version))
+
+    def _submit_late(self, order: Order) -> None:
+        too_old = timedelta(seconds=self._settings.late_submission)
+        if self._clock.now() - order.created_time > too_old or not self._broker.capabilities.unique_client_ids:
+            self._report(self._say(order, ExecType.ABSENT, "not submitted before an outage, and too late now"))
+            return
+        self.expect_answer(order)
+        self._broker.submit(order)
+        if order.cancel_pending:
+            self._broker.cancel(order)
+
+    def _say(self, order: Order, type: ExecType, reason: str, request_version: int = 0) -> ExecutionReport:
+        return ExecutionReport(
+            order.account_id,
+            order.order_id,
+            type,
+            self._clock.now(),
+            reason=reason,
+            request_version=request_version,
+        )
+
+
+def _unanswered(order: Order) -> bool:
+    """Whether a broker owes an answer about the order."""
+    if order.held:
+        return False
+    waits = order.cancel_pending or order.replace_terms is not None
+    return waits or order.state in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN)

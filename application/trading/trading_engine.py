@@ -1,0 +1,138 @@
+"""All accounts of the process: their writers, the shared committer, and the brokers that report to them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from application.ports.broker import Broker
+from application.ports.clock import Clock
+from application.ports.ids import IdGenerator
+from application.ports.journal import AccountSnapshot, Journal
+from application.ports.market_data import LatestQuotes
+from application.trading.account_writer import AccountWriter, WriterParts
+from application.trading.command import Command
+from application.trading.committer import Committer
+from application.trading.request_watch import RequestWatch, WatchSettings
+from domain.errors import AccessDenied
+from domain.trading.aggregates.order import Order
+from domain.trading.repositories.order_repository import OrderRepository
+from domain.trading.value_objects.execution_report import ExecutionReport
+
+R = TypeVar("R")
+
+_WATCH_SECONDS = 0.25
+_RECONCILED_AT_ONCE = 50
+_RECONCILE_SECONDS = 1.0
+
+
+class TradingEngine:
+    """The way in for every command. `brokers` by the name that accounts give."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: OrderRepository,
+        brokers: Mapping[str, Broker],
+        quotes: LatestQuotes,
+        clock: Clock,
+        ids: IdGenerator,
+        watch: WatchSettings,
+        on_fenced: Callable[[], None],
+        reached: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self.brokers = brokers
+        self.epoch = 0
+        self.committer = Committer(journal, on_fenced, reached)
+        self.journal = journal
+        self.store = store
+        self.clock = clock
+        self._watch_settings = watch
+        self._parts = WriterParts(journal, store, self.committer, quotes, clock, ids, reached)
+        self._writers: dict[str, AccountWriter] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take over the database, read back what is live, connect the brokers, settle what was left open."""
+        self.epoch = await self.journal.take_over()
+        self.committer.start()
+        for account_id in await self.journal.account_ids():
+            snapshot = await self.journal.load(account_id)
+            if snapshot is not None:
+                self.add(snapshot)
+        for name, broker in self.brokers.items():
+            await broker.start(self._take_report, self._working_at(name))
+        for writer in self._writers.values():
+            writer.watch.recover(writer.book)
+        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile())]
+
+    async def stop(self) -> None:
+        """Finish what was decided, then let go. Orders stay as they are at their brokers."""
+        for task in self._tasks:
+            task.cancel()
+        for broker in self.brokers.values():
+            await broker.stop()
+        await self.committer.flushed()
+        for writer in self._writers.values():
+            await writer.stop()
+        await self.committer.stop()
+
+    def add(self, snapshot: AccountSnapshot) -> AccountWriter:
+        """Start the writer of an account that has none yet."""
+        broker = self.brokers[snapshot.account.broker]
+        writer: AccountWriter
+
+        def current(order_id: str) -> Order | None:
+            return writer.book.orders.get(order_id)
+
+        watch = RequestWatch(broker, self.clock, self._watch_settings, current, lambda report: writer.report(report))
+        writer = AccountWriter(snapshot, broker, self._parts, watch)
+        self._writers[writer.account_id] = writer
+        writer.start()
+        return writer
+
+    def writer(self, account_id: str) -> AccountWriter:
+        """The account's writer; AccessDenied when there is no such account, as for one without a grant."""
+        writer = self._writers.get(account_id)
+        if writer is None:
+            raise AccessDenied(
+                f"account_id: no account {account_id!r} that you may use", account_id=account_id
+            )
+        return writer
+
+    def has(self, account_id: str) -> bool:
+        return account_id in self._writers
+
+    async def execute(self, command: Command[R]) -> R:
+        """Decide `command` in its account's writer; see AccountWriter.execute."""
+        return await self.writer(command.account_id).execute(command)
+
+    def _take_report(self, report: ExecutionReport) -> None:
+        writer = self._writers.get(report.account_id)
+        if writer is not None:
+            writer.report(report)
+
+    def _working_at(self, broker: str) -> list[Order]:
+        return [
+            order
+            for writer in self._writers.values()
+            if writer.account.broker == broker
+            for order in writer.book.open()
+            if not order.held
+        ]
+
+    async def _watch(self) -> None:
+        while True:
+            await self.clock.sleep(_WATCH_SECONDS)
+            for writer in list(self._writers.values()):
+                writer.watch.check()
+
+    async def _reconcile(self) -> None:
+        """Ask the brokers about working orders, a few at a time and round and round: a report may have got lost."""
+        while True:
+            for writer in list(self._writers.values()):
+                orders = [order.order_id for order in writer.book.open() if order.can_be_replaced]
+                for start in range(0, len(orders), _RECONCILED_AT_ONCE):
+                    await self.clock.sleep(_RECONCILE_SECONDS)
+                    for order_id in orders[start : start + _RECONCILED_AT_ONCE]:
+                        await writer.watch.reconcile(order_id)
+            await self.clock.sleep(_RECONCILE_SECONDS)
