@@ -30,9 +30,9 @@ _WORKING: Final = frozenset({OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus
 class PaperBroker:
     """Deterministic: the same seed, quotes, and commands at the same times give the same fills.
 
-    Each account has a line of its own to the venue, on which nothing overtakes. The venue lives as long as the
-    process: after a restart it takes over the orders and positions that quantmesh believes in, and has never
-    heard of an order that was not acknowledged.
+    Each account has a line of its own to the venue, on which nothing overtakes. The venue lives as long as
+    the process: after a restart it takes over the orders and positions that quantmesh believes in, and has
+    never heard of an order that was not acknowledged.
     """
 
     name = "paper"
@@ -197,7 +197,8 @@ class PaperBroker:
         if self._timer is not None:
             self._timer.cancel()
         self._rings_at = due
-        self._timer = self._clock.call_later((due - self._clock.now()).total_seconds(), self._ring)
+        wait = (due - self._clock.now()).total_seconds()
+        self._timer = self._clock.call_later(max(0.0, wait), self._ring)
 
     def _ring_when_next_due(self, earliest: datetime | None = None) -> None:
         dues = (self._agenda.next(), self._venue.ledger.deadlines.next(), self._next_look)

@@ -7,7 +7,7 @@ _SPAN = 1 << (8 * _BYTES)
 
 
 class Chance:
-    """Draws by a stable hash of (seed, account, client order id, what, n): no state, so no order of drawing."""
+    """Draws by a stable hash of (seed, account, client order id, what, n), so in any order."""
 
     def __init__(self, seed: int) -> None:
         self._seeded = blake2b(str(seed).encode(), digest_size=_BYTES)

@@ -50,7 +50,7 @@ class Ledger:
         return PaperOrder(order, order.broker_order_id or number)
 
     def enter(self, order: PaperOrder) -> bool:
-        """Remember `order`; False when another one of the account has its client id, which stays that one's."""
+        """Remember `order`; False when its client id belongs to another order of the account."""
         self._orders[order.order_id] = order
         key = (order.account_id, order.client_order_id)
         return self._client_ids.setdefault(key, order.order_id) == order.order_id

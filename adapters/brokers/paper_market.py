@@ -1,7 +1,7 @@
 """One symbol at the paper venue: its sessions, its book, and how orders meet a quote."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
@@ -45,7 +45,7 @@ class Market:
         self._max_age = timedelta(seconds=settings.max_quote_age_seconds)
         self._sides = {side: BookSide(side) for side in Side}
         self._session: Session | None = None
-        self._session_since = datetime.max
+        self._session_since = datetime.max.replace(tzinfo=UTC)
         self._seen: datetime | None = None
         self._one_shots: list[PaperOrder] = []
         self._opening: list[PaperOrder] = []

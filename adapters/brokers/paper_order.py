@@ -24,10 +24,10 @@ ONE_SHOT = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInF
 class PaperOrder:
     """Mutable, and compared by identity.
 
-    `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before, it
-    takes, at the quote's. `called`: its opening has begun. `trail_stop` is where its trailing stop stood before
-    a restart. `level` is its place on a ladder, `deadline` the moment at which the venue must turn to it by its
-    time in force, which counts from `created_time`.
+    `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before,
+    it takes, at the quote's. `called`: its opening has begun. `trail_stop` is where its trailing stop stood
+    before a restart. `level` is its place on a ladder, `deadline` the moment at which the venue must turn to
+    it by its time in force, which counts from `created_time`.
     """
 
     __slots__ = (
@@ -66,12 +66,13 @@ class PaperOrder:
         self.trail_stop: Decimal | None = None
         self.level: Level | None = None
         self.deadline: datetime | None = None
-        self.take(order.terms)
+        self.take(order.terms, anew=False)
 
-    def take(self, terms: OrderTerms) -> None:
-        """Have `terms` from now on, as if it came with them."""
-        self.rested = False
-        self.trail_stop = None
+    def take(self, terms: OrderTerms, *, anew: bool) -> None:
+        """Have `terms` from now on; `anew` as if it came with them."""
+        if anew:
+            self.rested = False
+            self.trail_stop = None
         self.terms = terms
         self.limit_price = terms.limit_price if terms.type in LIMIT_TYPES else None
 

@@ -10,12 +10,12 @@ from domain.decimals import ONE, ZERO
 class PaperSettings:
     """Raises ValueError naming the setting and its rule.
 
-    Rates lie in 0..1. A fee is a fraction of the fill's notional, at least `minimum_fee` for each fill, in the
-    instrument's currency. `slippage` is a fraction of the price, against the trader, for orders without a limit.
-    Resting orders look at new quotes every `match_interval_seconds`; a quote older than
-    `max_quote_age_seconds` trades with nobody. A finished order is remembered, and its client id refused, until
-    `remembered_orders` more have finished. Of the faults, `lose_rate` concerns answers to commands only: the
-    command is executed, and `find` tells. Delayed, repeated and reordered reports come within
+    Rates lie in 0..1. A fee is a fraction of the fill's notional, at least `minimum_fee` for each fill, in
+    the instrument's currency. `slippage` is a fraction of the price, against the trader, for orders without
+    a limit. Resting orders look at new quotes every `match_interval_seconds`; a quote older than
+    `max_quote_age_seconds` trades with nobody. A finished order is remembered, and its client id refused,
+    until `remembered_orders` more have finished. Of the faults, `lose_rate` concerns answers to commands
+    only: the command is executed, and `find` tells. Delayed, repeated and reordered reports come within
     `max_fault_delay_seconds`.
     """
 

@@ -65,14 +65,13 @@ class PaperVenue:
             answer = ExecType.REPLACE_REJECTED
             self.ledger.tell(known, answer, answers=True, request_version=request_version, reason=reason)
             return
-        if known.level is None or _keeps_its_place(known, terms):
-            known.terms = terms
-            self.ledger.replaced(known, request_version)
-            return
-        withdraw(known)
-        known.take(terms)
+        moves = known.level is not None and not _keeps_its_place(known, terms)
+        if moves:
+            withdraw(known)
+        known.take(terms, anew=moves)
         self.ledger.replaced(known, request_version)
-        self.place(known)
+        if moves:
+            self.place(known)
 
     def cancel(self, order: Order) -> None:
         known = self.ledger.find(order.order_id)

@@ -265,7 +265,8 @@ def _pair(symbol: str, price: float, tick: str, liquidity: _Liquidity) -> Listin
 
 def _cross(symbol: str, first: tuple[int, str], second: tuple[int, str], tick: str) -> Listing:
     prices = {symbol: price for symbol, price, *_ in _PAIRS}
-    price = prices[first[1]] * prices[second[1]] ** second[0]
+    (_, multiplicand), (sign, other) = first, second
+    price = prices[multiplicand] * prices[other] if sign > 0 else prices[multiplicand] / prices[other]
     return replace(_pair(symbol, price, tick, _MINOR_PAIR), legs=(first, second))
 
 

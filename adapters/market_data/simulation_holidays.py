@@ -48,7 +48,7 @@ def _fixed(month: int, day: int) -> Rule:
 
 
 def _american(month: int, day: int, since: int = 0) -> Rule:
-    """A Saturday's holiday is kept on the Friday before, unless that is in another year; a Sunday's on Monday."""
+    """A Sunday's holiday is kept on Monday, a Saturday's on Friday unless that is in the year before."""
 
     def rule(year: int) -> date | None:
         on = date(year, month, day)

@@ -50,13 +50,14 @@ def draws(stream: int, rows: int, columns: int) -> Draws:
 
 def uniform(drawn: Draws) -> Floats:
     """From 0 inclusive to 1 exclusive."""
-    return (drawn >> np.uint64(11)) * 2.0**-53
+    return (drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normal(drawn: Draws) -> Floats:
     """Mean 0, deviation 1, never beyond 3.5: the sum of four uniform numbers (Irwin-Hall)."""
     quarters = drawn.view(np.uint16).reshape(*drawn.shape, 4)
-    return (quarters.sum(axis=-1) - _NORMAL_MEAN) / _NORMAL_DEVIATION
+    sums: Floats = quarters.sum(axis=-1).astype(np.float64)
+    return (sums - _NORMAL_MEAN) / _NORMAL_DEVIATION
 
 
 def _steps(count: int) -> Draws:

@@ -88,9 +88,7 @@ class Journal(Protocol):
         """Every account there is."""
         ...
 
-    async def orders_by_client_id(
-        self, account_id: str, client_order_ids: Collection[str]
-    ) -> Sequence[Order]:
+    async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:
         """The stored orders among these ids, whatever their state: one query for a whole batch of commands."""
         ...
 

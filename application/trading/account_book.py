@@ -42,9 +42,7 @@ class AccountBook:
     executions of the orders in memory, by execution id.
     """
 
-    def __init__(
-        self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator
-    ) -> None:
+    def __init__(self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator) -> None:
         self.account: Account = snapshot.account
         self.profile: RiskProfile = snapshot.risk_profile
         self.portfolio = Portfolio(snapshot.account.account_id, snapshot.cash, snapshot.positions)

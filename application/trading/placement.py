@@ -13,7 +13,7 @@ from domain.risk.services.margin import Margin, MissingPrice, OpenOrders
 from domain.risk.services.pre_trade_check import RuleResult, Situation, check, reserve_price, violations
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
-from domain.trading.events.order_events import Event, EventType
+from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import GroupType, Side
 

@@ -94,9 +94,7 @@ class TradingEngine:
         """The account's writer; AccessDenied when there is no such account, as for one without a grant."""
         writer = self._writers.get(account_id)
         if writer is None:
-            raise AccessDenied(
-                f"account_id: no account {account_id!r} that you may use", account_id=account_id
-            )
+            raise AccessDenied(f"account_id: no account {account_id!r} that you may use", account_id=account_id)
         return writer
 
     def has(self, account_id: str) -> bool:

@@ -15,6 +15,7 @@ class BarInterval(Enum):
     MINUTE_15 = "15m"
     MINUTE_30 = "30m"
     HOUR_1 = "1h"
+    HOUR_2 = "2h"
     HOUR_4 = "4h"
     DAY_1 = "1d"
     WEEK_1 = "1w"
@@ -33,6 +34,7 @@ _FIXED_LENGTHS = {
     BarInterval.MINUTE_15: timedelta(minutes=15),
     BarInterval.MINUTE_30: timedelta(minutes=30),
     BarInterval.HOUR_1: timedelta(hours=1),
+    BarInterval.HOUR_2: timedelta(hours=2),
     BarInterval.HOUR_4: timedelta(hours=4),
 }
 

@@ -28,5 +28,5 @@ class CheckOrder:
         return needs_of(self.terms)
 
     def decide(self, book: AccountBook) -> OrderChecked:
-        self.terms.check(book.now)
+        self.terms.check()
         return OrderChecked(examine(book, self.terms), book.sequence)

@@ -128,7 +128,9 @@ def _correct(book: AccountBook, order: Order, report: ExecutionReport) -> Order 
     )
     busted = replace(removed, busted=True)
     changes = _without(order, removed, added, ExecType.TRADE_CORRECT)
-    after = book.change(order, EventType.FILL_CORRECTED, changes, fill=added, replaced_fill=busted, reason=report.reason)
+    after = book.change(
+        order, EventType.FILL_CORRECTED, changes, fill=added, replaced_fill=busted, reason=report.reason
+    )
     book.rebook_fill(busted, added, after.sequence)
     return after
 
@@ -148,7 +150,10 @@ def _without(order: Order, removed: Fill, added: Fill | None, type: ExecType) ->
         return (value(added) if added else ZERO) - value(removed)
 
     return order.with_fill_change(
-        total(lambda fill: fill.quantity), total(lambda fill: fill.quantity * fill.price), total(lambda fill: fill.fee), type
+        total(lambda fill: fill.quantity),
+        total(lambda fill: fill.quantity * fill.price),
+        total(lambda fill: fill.fee),
+        type,
     )
 
 

@@ -36,9 +36,7 @@ class CancelOrders:
         return Needs()
 
     def decide(self, book: AccountBook) -> CanceledOrders:
-        matching = sorted(
-            (order.created_sequence, order.order_id) for order in book.open() if self._matches(order)
-        )
+        matching = sorted((order.created_sequence, order.order_id) for order in book.open() if self._matches(order))
         for _, order_id in matching:
             order = book.orders[order_id]
             # A group may have cancelled it meanwhile.

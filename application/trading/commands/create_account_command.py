@@ -83,9 +83,7 @@ class CreateAccountHandler:
 
     async def _store(self, snapshot: AccountSnapshot, actor: str) -> None:
         account = snapshot.account
-        created = Event(
-            account.account_id, 1, account.created_time, actor, EventType.ACCOUNT_CREATED, account=account
-        )
+        created = Event(account.account_id, 1, account.created_time, actor, EventType.ACCOUNT_CREATED, account=account)
         batch = Batch(
             events=[created],
             cash={(account.account_id, account.base_currency): snapshot.cash[0]},

@@ -32,7 +32,7 @@ def place_one(book: AccountBook, terms: OrderTerms, validate_only: bool = False,
     first = replayed(book, terms)
     if first is not None:
         return first
-    terms.check(book.now, path)
+    terms.check(path)
     checked = examine(book, terms)
     if validate_only:
         if not checked.passed:

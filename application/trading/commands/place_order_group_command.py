@@ -65,7 +65,7 @@ class PlaceOrderGroup:
         if first is not None:
             return first
         for terms, path in zip(orders, self.paths, strict=True):
-            terms.check(book.now, path)
+            terms.check(path)
         checks = self._examined(book, orders)
         if self.validate_only:
             shown = [

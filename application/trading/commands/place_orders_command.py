@@ -32,7 +32,7 @@ class PlaceOrders:
         """A result for each order, at the order's place."""
         check_distinct((f"orders[{i}]", terms) for i, terms in enumerate(self.orders))
         for i, terms in enumerate(self.orders):
-            terms.check(book.now, f"orders[{i}]")
+            terms.check(f"orders[{i}]")
         if self.atomic or self.validate_only:
             return self._decide_together(book)
         results: list[Placed | DomainError] = []

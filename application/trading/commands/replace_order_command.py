@@ -32,9 +32,7 @@ class Change:
 
     def apply(self, terms: OrderTerms) -> OrderTerms:
         """The changed terms; InvalidArgument for a price that the order's type does not have."""
-        changes: dict[str, Any] = {
-            name: value for name in _FIELDS if (value := getattr(self, name)) is not None
-        }
+        changes: dict[str, Any] = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
         for name in changes.keys() & _BELONGS_TO.keys():
             if terms.type not in _BELONGS_TO[name]:
                 raise InvalidArgument(name, f"a {terms.type.value} order has none")
@@ -94,7 +92,7 @@ class ReplaceOrder:
         return Placed(after, after.sequence)
 
     def _require_sense(self, book: AccountBook, order: Order, terms: OrderTerms) -> None:
-        terms.check(book.now, "replace")
+        terms.check("replace")
         if terms.quantity <= order.filled_quantity:
             why = f"quantity: {order.filled_quantity} has filled already, and the new quantity must be above that"
             raise order.refused("ORDER_NOT_REPLACEABLE", why)

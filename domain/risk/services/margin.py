@@ -8,6 +8,7 @@ order of unknown outcome counts as open, and an order that only closes costs not
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 from domain.decimals import ZERO
 
@@ -27,13 +28,15 @@ class OpenOrders:
         return max(held + self.buy_notional, self.sell_notional - held)
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Protocol):
     """A position as the margin sees it: signed `quantity` of `symbol`, priced in `currency`."""
 
-    symbol: str
-    currency: str
-    quantity: Decimal
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def quantity(self) -> Decimal: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,9 @@ def _lot_size(s: Situation) -> RuleResult | None:
 def _quote_present(s: Situation) -> RuleResult | None:
     if s.instrument is None:
         return None
-    return RuleResult("QUOTE_PRESENT", s.quote is not None, s.quote and s.quote.mid, None, s.instrument.currency, "quote")
+    return RuleResult(
+        "QUOTE_PRESENT", s.quote is not None, s.quote.mid if s.quote else None, None, s.instrument.currency, "quote"
+    )
 
 
 def _quote_fresh(s: Situation) -> RuleResult | None:
@@ -139,7 +141,16 @@ def _currency_rate(s: Situation) -> RuleResult | None:
     if s.instrument is None:
         return None
     name = f"{s.missing} into {s.base_currency}" if s.missing else s.base_currency
-    return RuleResult("CURRENCY_RATE", s.before is not None and s.rate is not None, s.rate, None, "", f"rate or price of {name}")
+    return RuleResult(
+        "CURRENCY_RATE", s.before is not None and s.rate is not None, s.rate, None, "", f"rate or price of {name}"
+    )
+
+
+def _expire_time(s: Situation) -> RuleResult | None:
+    expires = s.terms.expire_time
+    if expires is None:
+        return None
+    return RuleResult("EXPIRE_TIME", expires > s.now, expires.isoformat(), s.now.isoformat(), "", "expires after now")
 
 
 def _max_order_quantity(s: Situation) -> RuleResult | None:
@@ -147,7 +158,9 @@ def _max_order_quantity(s: Situation) -> RuleResult | None:
     if not limits:
         return None
     limit = min(limits)
-    return RuleResult("MAX_ORDER_QUANTITY", s.terms.quantity <= limit, s.terms.quantity, limit, "units", "order quantity")
+    return RuleResult(
+        "MAX_ORDER_QUANTITY", s.terms.quantity <= limit, s.terms.quantity, limit, "units", "order quantity"
+    )
 
 
 def _max_order_notional(s: Situation) -> RuleResult | None:
@@ -165,7 +178,9 @@ def _short_selling(s: Situation) -> RuleResult | None:
     waiting = s.waiting.sell_quantity if s.waiting else ZERO
     short = max(ZERO, waiting + s.adds - s.position)
     limit = s.profile.max_short_quantity if s.profile.short_selling else ZERO
-    return RuleResult("SHORT_SELLING", limit is None or short <= limit, short, limit, "units", "short if all sells fill")
+    return RuleResult(
+        "SHORT_SELLING", limit is None or short <= limit, short, limit, "units", "short if all sells fill"
+    )
 
 
 def _reduce_only(s: Situation) -> RuleResult | None:
@@ -207,6 +222,7 @@ RULES: tuple[Callable[[Situation], RuleResult | None], ...] = (
     _quote_present,
     _quote_fresh,
     _currency_rate,
+    _expire_time,
     _max_order_quantity,
     _max_order_notional,
     _short_selling,
@@ -222,5 +238,3 @@ def check(situation: Situation) -> list[RuleResult]:
 
 def violations(results: Sequence[RuleResult], subject: str) -> list[Violation]:
     return [Violation(result.rule, subject, result.message) for result in results if not result.passed]
-
-

@@ -28,7 +28,9 @@ from domain.trading.value_objects.order_type import CancelReason, GroupType, Tim
 class Order:
     """One order. `state` is the FIX state without pending requests; `status` is what callers see.
 
-    `version` counts the changes from 1. `initial_quantity` is what was asked for first, whatever became of it. `filled_notional` is the sum of quantity x price over the fills.
+    `version` counts the changes from 1. `initial_quantity` is what was asked for first, whatever became of
+    it. `filled_notional` is the sum of quantity x price over the fills. `reserve_price` is the price per unit
+    at which the open quantity counts against the account's limits.
     `held` marks a child that waits for its parent's fills and has not been sent to a broker.
     `reserve_price` is the price per unit at which its open quantity counts against the account's limits.
     `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`.
@@ -87,11 +89,7 @@ class Order:
     @property
     def can_be_replaced(self) -> bool:
         """Whether it works at a broker with no request pending, so that a replace could be asked for now."""
-        return (
-            self.state in _WORKING
-            and not self.cancel_pending
-            and self.replace_terms is None
-        )
+        return self.state in _WORKING and not self.cancel_pending and self.replace_terms is None
 
     @property
     def average_fill_price(self) -> Decimal | None:

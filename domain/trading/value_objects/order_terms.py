@@ -33,13 +33,11 @@ class OrderTerms:
     strategy_id: str = ""
     tags: tuple[tuple[str, str], ...] = ()
 
-    def check(self, now: datetime, path: str = "order") -> None:
+    def check(self, path: str = "order") -> None:
         """Raise InvalidArgument, naming the field under `path`, when the terms contradict themselves."""
         for broken, field, rule in _CONTRADICTIONS:
             if broken(self):
                 raise InvalidArgument(f"{path}.{field}", rule)
-        if self.expire_time is not None and self.expire_time <= now:
-            raise InvalidArgument(f"{path}.expire_time", "must lie in the future")
 
 
 _RESTING = {TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD}

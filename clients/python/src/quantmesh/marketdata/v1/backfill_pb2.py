@@ -27,7 +27,7 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from quantmesh.marketdata.v1 import bar_pb2 as quantmesh_dot_marketdata_dot_v1_dot_bar__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/marketdata/v1/backfill.proto\x12\x17quantmesh.marketdata.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!quantmesh/marketdata/v1/bar.proto\"\xf8\x04\n\x08\x42\x61\x63kfill\x12\x13\n\x0b\x62\x61\x63kfill_id\x18\x01 \x01(\t\x12\x0f\n\x07symbols\x18\x02 \x03(\t\x12\x36\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\nadjustment\x18\x06 \x01(\x0e\x32(.quantmesh.marketdata.v1.PriceAdjustment\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x35\n\x05state\x18\x08 \x01(\x0e\x32&.quantmesh.marketdata.v1.BackfillState\x12\x10\n\x08progress\x18\t \x01(\t\x12\x13\n\x0bstored_bars\x18\n \x01(\x04\x12\x17\n\x0fsettled_symbols\x18\x0b \x01(\r\x12\x16\n\x0e\x63urrent_symbol\x18\x0c \x01(\t\x12:\n\x08\x66\x61ilures\x18\r \x03(\x0b\x32(.quantmesh.marketdata.v1.BackfillFailure\x12\x30\n\x0c\x63reated_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cupdated_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinished_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x0f\x42\x61\x63kfillFailure\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status*\xbd\x01\n\rBackfillState\x12\x1e\n\x1a\x42\x41\x43KFILL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42\x41\x43KFILL_STATE_PENDING\x10\x01\x12\x1a\n\x16\x42\x41\x43KFILL_STATE_RUNNING\x10\x02\x12\x1c\n\x18\x42\x41\x43KFILL_STATE_SUCCEEDED\x10\x03\x12\x19\n\x15\x42\x41\x43KFILL_STATE_FAILED\x10\x04\x12\x1b\n\x17\x42\x41\x43KFILL_STATE_CANCELED\x10\x05\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/marketdata/v1/backfill.proto\x12\x17quantmesh.marketdata.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!quantmesh/marketdata/v1/bar.proto\"\x90\x05\n\x08\x42\x61\x63kfill\x12\x13\n\x0b\x62\x61\x63kfill_id\x18\x01 \x01(\t\x12\x0f\n\x07symbols\x18\x02 \x03(\t\x12\x36\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\nadjustment\x18\x06 \x01(\x0e\x32(.quantmesh.marketdata.v1.PriceAdjustment\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x35\n\x05state\x18\x08 \x01(\x0e\x32&.quantmesh.marketdata.v1.BackfillState\x12\x10\n\x08progress\x18\t \x01(\t\x12\x13\n\x0bstored_bars\x18\n \x01(\x04\x12\x17\n\x0fsettled_symbols\x18\x0b \x01(\r\x12\x16\n\x0e\x63urrent_symbol\x18\x0c \x01(\t\x12:\n\x08\x66\x61ilures\x18\r \x03(\x0b\x32(.quantmesh.marketdata.v1.BackfillFailure\x12\x16\n\x0e\x65xtended_hours\x18\x0e \x01(\x08\x12\x30\n\x0c\x63reated_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cupdated_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinished_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x0f\x42\x61\x63kfillFailure\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status*\xbd\x01\n\rBackfillState\x12\x1e\n\x1a\x42\x41\x43KFILL_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x42\x41\x43KFILL_STATE_PENDING\x10\x01\x12\x1a\n\x16\x42\x41\x43KFILL_STATE_RUNNING\x10\x02\x12\x1c\n\x18\x42\x41\x43KFILL_STATE_SUCCEEDED\x10\x03\x12\x19\n\x15\x42\x41\x43KFILL_STATE_FAILED\x10\x04\x12\x1b\n\x17\x42\x41\x43KFILL_STATE_CANCELED\x10\x05\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quantmesh.marketdata.v1.bac
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\033com.quantmesh.marketdata.v1P\001Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1'
-  _globals['_BACKFILLSTATE']._serialized_start=867
-  _globals['_BACKFILLSTATE']._serialized_end=1056
+  _globals['_BACKFILLSTATE']._serialized_start=891
+  _globals['_BACKFILLSTATE']._serialized_end=1080
   _globals['_BACKFILL']._serialized_start=161
-  _globals['_BACKFILL']._serialized_end=793
-  _globals['_BACKFILLFAILURE']._serialized_start=795
-  _globals['_BACKFILLFAILURE']._serialized_end=864
+  _globals['_BACKFILL']._serialized_end=817
+  _globals['_BACKFILLFAILURE']._serialized_start=819
+  _globals['_BACKFILLFAILURE']._serialized_end=888
 # @@protoc_insertion_point(module_scope)

@@ -62,8 +62,8 @@ Global___BackfillState: _TypeAlias = BackfillState  # noqa: Y015
 class Backfill(_message.Message):
     """A long fetch of bars into the server's own store.
 
-    Only what is missing is fetched. What was stored stays stored, whatever the
-    end of the backfill, so a resumed one goes on where it stopped.
+    Only what is missing is fetched. What was stored stays stored, whatever the end of the backfill, so a
+    resumed one goes on where it stopped.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -81,6 +81,7 @@ class Backfill(_message.Message):
     SETTLED_SYMBOLS_FIELD_NUMBER: _builtins.int
     CURRENT_SYMBOL_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
+    EXTENDED_HOURS_FIELD_NUMBER: _builtins.int
     CREATED_TIME_FIELD_NUMBER: _builtins.int
     UPDATED_TIME_FIELD_NUMBER: _builtins.int
     FINISHED_TIME_FIELD_NUMBER: _builtins.int
@@ -95,8 +96,8 @@ class Backfill(_message.Message):
     state: Global___BackfillState.ValueType
     """Where it stands."""
     progress: _builtins.str
-    """Share of the range that is settled (stored, or known to be a gap), a decimal
-    from "0" to "1". Never falls.
+    """Share of the range that is settled (stored, or known to be a gap), a decimal from "0" to "1". Never
+    falls.
     """
     stored_bars: _builtins.int
     """Bars written to the store by this backfill so far."""
@@ -104,6 +105,8 @@ class Backfill(_message.Message):
     """Instruments that are settled."""
     current_symbol: _builtins.str
     """The instrument being fetched. Empty when none is."""
+    extended_hours: _builtins.bool
+    """Whether bars also cover trading before and after the regular session."""
     @_builtins.property
     def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The instruments, in the order in which they are fetched."""
@@ -148,13 +151,14 @@ class Backfill(_message.Message):
         settled_symbols: _builtins.int = ...,
         current_symbol: _builtins.str = ...,
         failures: _abc.Iterable[Global___BackfillFailure] | None = ...,
+        extended_hours: _builtins.bool = ...,
         created_time: _timestamp_pb2.Timestamp | None = ...,
         updated_time: _timestamp_pb2.Timestamp | None = ...,
         finished_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_time", b"created_time", "end_time", b"end_time", "finished_time", b"finished_time", "start_time", b"start_time", "updated_time", b"updated_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "backfill_id", b"backfill_id", "created_time", b"created_time", "current_symbol", b"current_symbol", "end_time", b"end_time", "failures", b"failures", "finished_time", b"finished_time", "interval", b"interval", "progress", b"progress", "provider", b"provider", "settled_symbols", b"settled_symbols", "start_time", b"start_time", "state", b"state", "stored_bars", b"stored_bars", "symbols", b"symbols", "updated_time", b"updated_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment", "backfill_id", b"backfill_id", "created_time", b"created_time", "current_symbol", b"current_symbol", "end_time", b"end_time", "extended_hours", b"extended_hours", "failures", b"failures", "finished_time", b"finished_time", "interval", b"interval", "progress", b"progress", "provider", b"provider", "settled_symbols", b"settled_symbols", "start_time", b"start_time", "state", b"state", "stored_bars", b"stored_bars", "symbols", b"symbols", "updated_time", b"updated_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -117,9 +117,7 @@ class _BarGapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BarGapRe
     BAR_GAP_REASON_INVALID_DATA: _BarGapReason.ValueType  # 3
     """The provider sent bars that contradict themselves; they were thrown away."""
     BAR_GAP_REASON_MISSING: _BarGapReason.ValueType  # 4
-    """The provider has nothing for a span in which the venue was open, and does not
-    say why.
-    """
+    """The provider has nothing for a span in which the venue was open, and does not say why."""
 
 class BarGapReason(_BarGapReason, metaclass=_BarGapReasonEnumTypeWrapper):
     """Why bars are missing."""
@@ -133,17 +131,15 @@ BAR_GAP_REASON_OUTSIDE_HISTORY: BarGapReason.ValueType  # 2
 BAR_GAP_REASON_INVALID_DATA: BarGapReason.ValueType  # 3
 """The provider sent bars that contradict themselves; they were thrown away."""
 BAR_GAP_REASON_MISSING: BarGapReason.ValueType  # 4
-"""The provider has nothing for a span in which the venue was open, and does not
-say why.
-"""
+"""The provider has nothing for a span in which the venue was open, and does not say why."""
 Global___BarGapReason: _TypeAlias = BarGapReason  # noqa: Y015
 
 @_typing.final
 class Bar(_message.Message):
     """Open, high, low, close and volume of one instrument over one interval.
 
-    A bar is stamped by its open. A span without a trade has no bar: nothing is
-    filled in, and BarGap shows what is missing.
+    A bar is stamped by its open. A span without a trade has no bar: nothing is filled in, and BarGap shows
+    what is missing.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -177,13 +173,11 @@ class Bar(_message.Message):
     volume: _builtins.str
     """Quantity traded, a decimal. "0" for instruments whose venue reports none."""
     partial: _builtins.bool
-    """True while the span is still running: the values will change. Only the last
-    bar of an instrument can be partial.
+    """True while the span is still running: the values will change. Only the last bar of an instrument can be
+    partial.
     """
     vwap: _builtins.str
-    """Average price weighted by quantity, a decimal. Unset when the provider does
-    not give it.
-    """
+    """Average price weighted by quantity, a decimal. Unset when the provider does not give it."""
     trade_count: _builtins.int
     """Number of trades. Unset when the provider does not give it."""
     adjustment: Global___PriceAdjustment.ValueType
@@ -192,16 +186,15 @@ class Bar(_message.Message):
     """The provider it came from."""
     @_builtins.property
     def open_time(self) -> _timestamp_pb2.Timestamp:
-        """Start of the span it covers, inclusive, UTC. A bar shorter than a day starts
-        at a multiple of its interval counted from the open of the session; a bar of
-        a day or longer starts at the first open of its sessions. Weeks start on
-        Monday and months on the first, by the venue's calendar.
+        """Start of the span it covers, inclusive, UTC. A bar shorter than a day starts at a multiple of its
+        interval counted from the open of the session; a bar of a day or longer starts at the first open of its
+        sessions. Weeks start on Monday and months on the first, by the venue's calendar.
         """
 
     @_builtins.property
     def close_time(self) -> _timestamp_pb2.Timestamp:
-        """End of the span, exclusive, UTC: from here on a complete bar is known. Never
-        later than the close of the session it lies in.
+        """End of the span, exclusive, UTC: from here on a complete bar is known. Never later than the close of the
+        last session in it.
         """
 
     def __init__(

@@ -97,9 +97,7 @@ class _IndicatorOutputKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_I
     INDICATOR_OUTPUT_KIND_HISTOGRAM: _IndicatorOutputKind.ValueType  # 2
     """Decimals around zero, usually drawn as columns."""
     INDICATOR_OUTPUT_KIND_PATTERN: _IndicatorOutputKind.ValueType  # 3
-    """Whole numbers: positive where a bullish pattern ends, negative where a
-    bearish one does, 0 elsewhere.
-    """
+    """Whole numbers: positive where a bullish pattern ends, negative where a bearish one does, 0 elsewhere."""
     INDICATOR_OUTPUT_KIND_INTEGER: _IndicatorOutputKind.ValueType  # 4
     """A whole number, for example a count of bars."""
 
@@ -113,17 +111,15 @@ INDICATOR_OUTPUT_KIND_LINE: IndicatorOutputKind.ValueType  # 1
 INDICATOR_OUTPUT_KIND_HISTOGRAM: IndicatorOutputKind.ValueType  # 2
 """Decimals around zero, usually drawn as columns."""
 INDICATOR_OUTPUT_KIND_PATTERN: IndicatorOutputKind.ValueType  # 3
-"""Whole numbers: positive where a bullish pattern ends, negative where a
-bearish one does, 0 elsewhere.
-"""
+"""Whole numbers: positive where a bullish pattern ends, negative where a bearish one does, 0 elsewhere."""
 INDICATOR_OUTPUT_KIND_INTEGER: IndicatorOutputKind.ValueType  # 4
 """A whole number, for example a count of bars."""
 Global___IndicatorOutputKind: _TypeAlias = IndicatorOutputKind  # noqa: Y015
 
 @_typing.final
 class Indicator(_message.Message):
-    """One technical indicator that the server can compute, fully typed: enough to
-    build a form for it or to check a call before it is made.
+    """One technical indicator that the server can compute, fully typed: enough to build a form for it or to
+    check a call before it is made.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -139,9 +135,7 @@ class Indicator(_message.Message):
     UNSTABLE_PERIOD_FIELD_NUMBER: _builtins.int
     OVERLAY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The one name of the indicator, in upper case, for example "RSI" or
-    "CDLENGULFING".
-    """
+    """The one name of the indicator, in upper case, for example "RSI" or "CDLENGULFING"."""
     display_name: _builtins.str
     """Name for people, for example "Relative Strength Index"."""
     group: _builtins.str
@@ -149,13 +143,12 @@ class Indicator(_message.Message):
     lookback: _builtins.int
     """Number of leading bars that have no value at the default parameters."""
     has_unstable_period: _builtins.bool
-    """True when a value depends on all bars before it (an exponential average, for
-    example) and not only on the last few.
+    """True when a value depends on all bars before it (an exponential average, for example) and not only on
+    the last few.
     """
     unstable_period: _builtins.int
-    """Number of further bars, at the default parameters, that the server reads
-    before the first row it gives, so that a value does not depend on where a
-    request starts. 0 when `has_unstable_period` is false.
+    """Number of further bars, at the default parameters, that the server reads before the first row it gives,
+    so that a value does not depend on where a request starts. 0 when `has_unstable_period` is false.
     """
     overlay: _builtins.bool
     """True when the outputs are prices, to be drawn over the bars."""
@@ -169,9 +162,7 @@ class Indicator(_message.Message):
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndicatorOutput]:
-        """The series it gives, in order. At least one. Rows of ComputeIndicator have
-        their values in this order.
-        """
+        """The series it gives, in order. At least one. Rows of ComputeIndicator have their values in this order."""
 
     def __init__(
         self,
@@ -205,14 +196,12 @@ class IndicatorInput(_message.Message):
     DEFAULT_FIELD_FIELD_NUMBER: _builtins.int
     SELECTABLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name of the input, for example "price". The key of `inputs` in
-    ComputeIndicator.
-    """
+    """Name of the input, for example "price". The key of `inputs` in ComputeIndicator."""
     default_field: Global___BarField.ValueType
     """The field of the bars that it reads when a call does not choose."""
     selectable: _builtins.bool
-    """Whether a call may choose another field. False where the formula fixes it
-    (the high and the low of ATR, for example).
+    """Whether a call may choose another field. False where the formula fixes it (the high and the low of ATR,
+    for example).
     """
     def __init__(
         self,
@@ -244,9 +233,7 @@ class IndicatorParameter(_message.Message):
     MAX_VALUE_FIELD_NUMBER: _builtins.int
     CHOICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Name of the parameter, for example "timeperiod". The key of `parameters` in
-    ComputeIndicator.
-    """
+    """Name of the parameter, for example "timeperiod". The key of `parameters` in ComputeIndicator."""
     display_name: _builtins.str
     """Name for people, for example "Time Period"."""
     description: _builtins.str
@@ -353,15 +340,13 @@ class IndicatorRow(_message.Message):
 
     @_builtins.property
     def close_time(self) -> _timestamp_pb2.Timestamp:
-        """`close_time` of the bar, UTC: from here on the values of a complete bar are
-        known.
-        """
+        """`close_time` of the bar, UTC: from here on the values of a complete bar are known."""
 
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """One decimal for each output, in the order of `outputs`. An empty string where
-        there is no value: too little history, or a formula that has none at this bar
-        (a division by zero). Never "NaN". Rounded to 18 digits after the point.
+        """One decimal for each output, in the order of `outputs`. An empty string where there is no value: too
+        little history, or a formula that has none at this bar (a division by zero). Never "NaN". Rounded to 18
+        digits after the point.
         """
 
     def __init__(

@@ -184,9 +184,9 @@ Global___Weekday: _TypeAlias = Weekday  # noqa: Y015
 class Instrument(_message.Message):
     """What can be traded or watched: one row of the catalogue.
 
-    An instrument is described by its provider and never changes shape between
-    providers. Prices of its orders are multiples of `tick_size`, quantities are
-    multiples of `lot_size`; an order off either is rejected, never rounded.
+    An instrument is described by its provider and never changes shape between providers. Prices of its
+    orders are multiples of `tick_size`, quantities are multiples of `lot_size`; an order off either is
+    rejected, never rounded.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -214,25 +214,24 @@ class Instrument(_message.Message):
     MARKET_OPEN_FIELD_NUMBER: _builtins.int
     NEXT_CHANGE_TIME_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
-    """The one name of the instrument in every call of every service, in upper
-    case, for example "AAPL", "EUR/USD", "BTC/USDT". Matches
-    `[A-Z0-9][A-Z0-9._/:-]{0,31}`.
+    """The one name of the instrument in every call of every service, in upper case, for example "AAPL",
+    "EUR/USD", "BTC/USDT". Matches `[A-Z0-9][A-Z0-9._/:-]{0,31}`.
     """
     name: _builtins.str
     """Name for people, for example "Apple Inc."."""
     asset_class: Global___AssetClass.ValueType
     """What kind of thing it is."""
     currency: _builtins.str
-    """Currency in which prices are quoted and fees and profit are counted: an
-    ISO 4217 code, or the exchange's code for a crypto currency ("USDT").
+    """Currency in which prices are quoted and fees and profit are counted: an ISO 4217 code, or the
+    exchange's code for a crypto currency ("USDT").
     """
     base_currency: _builtins.str
-    """For a pair, what one unit of quantity is ("EUR" in EUR/USD, "BTC" in
-    BTC/USDT). Empty for everything that is not a pair.
+    """For a pair, what one unit of quantity is ("EUR" in EUR/USD, "BTC" in BTC/USDT). Empty for everything
+    that is not a pair.
     """
     venue: _builtins.str
-    """Where it trades: an ISO 10383 market code ("XNAS"), or the name of the
-    exchange or dealer where there is none.
+    """Where it trades: an ISO 10383 market code ("XNAS"), or the name of the exchange or dealer where there
+    is none.
     """
     tick_size: _builtins.str
     """Smallest step of a price, a decimal greater than zero, in `currency`."""
@@ -241,31 +240,25 @@ class Instrument(_message.Message):
     min_quantity: _builtins.str
     """Smallest quantity of an order, a decimal, a multiple of `lot_size`."""
     max_quantity: _builtins.str
-    """Largest quantity of an order, a decimal, a multiple of `lot_size`. Empty:
-    the venue sets none. Risk limits come on top of it.
+    """Largest quantity of an order, a decimal, a multiple of `lot_size`. Empty: the venue sets none. Risk
+    limits come on top of it.
     """
     min_notional: _builtins.str
-    """Smallest value of an order (quantity x price x multiplier), a decimal in
-    `currency`. Empty: the venue sets none.
+    """Smallest value of an order (quantity x price x multiplier), a decimal in `currency`. Empty: the venue
+    sets none.
     """
     multiplier: _builtins.str
-    """Value of one unit of quantity for a price of 1, a decimal. "1" for
-    everything but derivatives.
-    """
+    """Value of one unit of quantity for a price of 1, a decimal. "1" for everything but derivatives."""
     time_zone: _builtins.str
-    """IANA time zone of the venue, for example "America/New_York". All times of
-    `sessions` and `holidays` are wall-clock times in it.
+    """IANA time zone of the venue, for example "America/New_York". All times of `sessions` and `holidays` are
+    wall-clock times in it.
     """
     provider: _builtins.str
     """Name of the provider that serves the instrument when a request names none."""
     provider_symbol: _builtins.str
-    """What the provider itself calls it, for example "BTC-USD". Equal to `symbol`
-    where both agree.
-    """
+    """What the provider itself calls it, for example "BTC-USD". Equal to `symbol` where both agree."""
     sector: _builtins.str
-    """Economic sector, for example "Technology". Empty where it is not known or
-    means nothing (currencies).
-    """
+    """Economic sector, for example "Technology". Empty where it is not known or means nothing (currencies)."""
     status: Global___InstrumentStatus.ValueType
     """Whether orders are taken at all. See `market_open` for the clock."""
     shortable: _builtins.bool
@@ -274,21 +267,20 @@ class Instrument(_message.Message):
     """Whether a regular session is running at the moment of the answer."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TradingSession]:
-        """The usual trading week. Empty: no session is known, so the instrument
-        counts as closed. Trading around the clock is one session on all seven days
-        from "00:00" to "00:00".
+        """The usual trading week. Empty: no session is known, so the instrument counts as closed. Trading around
+        the clock is one session on all seven days from "00:00" to "00:00".
         """
 
     @_builtins.property
     def holidays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holiday]:
-        """Days that differ from the usual week, oldest first, as far as the provider
-        knows them; at least the current calendar year where the venue has any.
+        """Days that differ from the usual week, oldest first, as far as the provider knows them; at least the
+        current calendar year where the venue has any.
         """
 
     @_builtins.property
     def next_change_time(self) -> _timestamp_pb2.Timestamp:
-        """When `market_open` changes next, by `sessions` and `holidays`. Unset when
-        it never does (around the clock, or no known session).
+        """When `market_open` changes next, by `sessions` and `holidays`. Unset when it never does (around the
+        clock, or no known session).
         """
 
     def __init__(
@@ -340,8 +332,8 @@ class TradingSession(_message.Message):
     open: _builtins.str
     """When it opens, "HH:MM" from "00:00" to "23:59", inclusive."""
     close: _builtins.str
-    """When it closes, "HH:MM", exclusive. Not later than `open` means the next
-    day, so "00:00" to "00:00" is a whole day.
+    """When it closes, "HH:MM", exclusive. Not later than `open` means the next day, so "00:00" to "00:00" is
+    a whole day.
     """
     @_builtins.property
     def days(self) -> _containers.RepeatedScalarFieldContainer[Global___Weekday.ValueType]:
@@ -378,12 +370,10 @@ class Holiday(_message.Message):
     name: _builtins.str
     """Name for people, for example "Thanksgiving Day"."""
     open: _builtins.str
-    """When the regular session opens on that day, "HH:MM". Empty together with
-    `close`: closed all day.
-    """
+    """When the regular session opens on that day, "HH:MM". Empty together with `close`: closed all day."""
     close: _builtins.str
-    """When the regular session closes on that day, "HH:MM", exclusive. Empty
-    together with `open`: closed all day.
+    """When the regular session closes on that day, "HH:MM", exclusive. Empty together with `open`: closed all
+    day.
     """
     def __init__(
         self,

@@ -3,7 +3,13 @@
 import grpc
 import warnings
 
-from quantmesh.marketdata.v1 import market_data_service_pb2 as quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2
+from quantmesh.marketdata.v1 import backfill_job_pb2 as quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2
+from quantmesh.marketdata.v1 import indicator_query_pb2 as quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2
+from quantmesh.marketdata.v1 import instrument_query_pb2 as quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2
+from quantmesh.marketdata.v1 import market_data_query_pb2 as quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2
+from quantmesh.marketdata.v1 import market_data_stream_pb2 as quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2
+from quantmesh.marketdata.v1 import provider_pb2 as quantmesh_dot_marketdata_dot_v1_dot_provider__pb2
+from quantmesh.marketdata.v1 import subscription_pb2 as quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,20 +32,22 @@ if _version_not_supported:
 
 
 class MarketDataServiceStub:
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-    the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+    the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+    repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     def __init__(self, channel):
@@ -50,127 +58,128 @@ class MarketDataServiceStub:
         """
         self.SearchInstruments = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/SearchInstruments',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsResponse.FromString,
                 _registered_method=True)
         self.GetInstrument = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/GetInstrument',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentResponse.FromString,
                 _registered_method=True)
         self.ListInstruments = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ListInstruments',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsResponse.FromString,
                 _registered_method=True)
         self.ListBars = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ListBars',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsResponse.FromString,
                 _registered_method=True)
         self.GetQuote = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/GetQuote',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteResponse.FromString,
                 _registered_method=True)
         self.BatchGetQuotes = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/BatchGetQuotes',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesResponse.FromString,
                 _registered_method=True)
         self.GetOrderBook = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/GetOrderBook',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookResponse.FromString,
                 _registered_method=True)
         self.Subscribe = channel.stream_stream(
                 '/quantmesh.marketdata.v1.MarketDataService/Subscribe',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeResponse.FromString,
                 _registered_method=True)
         self.StreamQuotes = channel.unary_stream(
                 '/quantmesh.marketdata.v1.MarketDataService/StreamQuotes',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesResponse.FromString,
                 _registered_method=True)
         self.StreamTrades = channel.unary_stream(
                 '/quantmesh.marketdata.v1.MarketDataService/StreamTrades',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesResponse.FromString,
                 _registered_method=True)
         self.StreamBars = channel.unary_stream(
                 '/quantmesh.marketdata.v1.MarketDataService/StreamBars',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsResponse.FromString,
                 _registered_method=True)
         self.ListIndicators = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ListIndicators',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsResponse.FromString,
                 _registered_method=True)
         self.ComputeIndicator = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ComputeIndicator',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorResponse.FromString,
                 _registered_method=True)
         self.ListProviders = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ListProviders',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersResponse.FromString,
                 _registered_method=True)
         self.StartBackfill = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/StartBackfill',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillResponse.FromString,
                 _registered_method=True)
         self.GetBackfill = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/GetBackfill',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillResponse.FromString,
                 _registered_method=True)
         self.ListBackfills = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ListBackfills',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsResponse.FromString,
                 _registered_method=True)
         self.StreamBackfill = channel.unary_stream(
                 '/quantmesh.marketdata.v1.MarketDataService/StreamBackfill',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillResponse.FromString,
                 _registered_method=True)
         self.CancelBackfill = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/CancelBackfill',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillResponse.FromString,
                 _registered_method=True)
         self.ResumeBackfill = channel.unary_unary(
                 '/quantmesh.marketdata.v1.MarketDataService/ResumeBackfill',
-                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillRequest.SerializeToString,
-                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillResponse.FromString,
+                request_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillRequest.SerializeToString,
+                response_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillResponse.FromString,
                 _registered_method=True)
 
 
 class MarketDataServiceServicer:
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-    the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+    the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+    repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     def SearchInstruments(self, request, context):
-        """Finds instruments by symbol or name, best match first: the same symbol, then
-        symbols and names that begin with the query, then those that contain it.
-        Nothing found is an empty list, not an error.
+        """Finds instruments by symbol or name, best match first: the same symbol, then symbols and names that
+        begin with the query, then those that contain it. Nothing found is an empty list, not an error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,8 +187,6 @@ class MarketDataServiceServicer:
 
     def GetInstrument(self, request, context):
         """Reads one instrument.
-
-        NOT_FOUND: no such instrument.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,11 +200,10 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBars(self, request, context):
-        """Lists bars of one instrument, oldest first, and shows the gaps between them.
-        Paging is stable: bars that are added meanwhile neither repeat nor skip any.
+        """Lists bars of one instrument, oldest first, and shows the gaps between them. Paging is stable: bars
+        that are added meanwhile neither repeat nor skip any.
 
-        FAILED_PRECONDITION: the provider has no bars of this interval, or cannot
-        adjust them as asked.
+        FAILED_PRECONDITION: the provider has no bars of this interval, or cannot adjust them as asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,17 +212,16 @@ class MarketDataServiceServicer:
     def GetQuote(self, request, context):
         """Reads the best bid and offer of one instrument.
 
-        NOT_FOUND: no such instrument, or the provider has never had a quote of it.
-        UNAVAILABLE: no quote as young as `max_age` could be had.
+        NOT_FOUND, MARKET_DATA_NOT_FOUND: the provider has never had a quote of it.
+        UNAVAILABLE, MARKET_DATA_UNAVAILABLE: no quote as young as `max_age` could be had.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetQuotes(self, request, context):
-        """Reads the best bid and offer of many instruments. A symbol that fails has an
-        entry in `failures` and does not fail the others; the call itself fails only
-        when the request is malformed.
+        """Reads the best bid and offer of many instruments. A symbol that fails has an entry in `failures` and
+        does not fail the others; the call itself fails only when the request is malformed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,55 +237,50 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request_iterator, context):
-        """Quotes, trades, bars and order books on one stream, to which subscriptions
-        are added and from which they are removed while it runs.
+        """Quotes, trades, bars and order books on one stream, to which subscriptions are added and from which
+        they are removed while it runs.
 
-        Each request is answered by one ack, list or error with its `request_id`, in
-        the order of the requests; data of a new subscription follows its ack, and no
-        data of a removed one follows the ack of its removal. An error answers one
-        request and does not end the stream. Half-closing does not end it either: the
-        subscriptions then stay as they are until the caller cancels.
+        Each request is answered by one ack, list or error with its `request_id`, in the order of the requests;
+        data of a new subscription follows its ack, and no data of a removed one follows the ack of its
+        removal. An error answers one request and does not end the stream. Half-closing does not end it either:
+        the subscriptions then stay as they are until the caller cancels.
 
-        Quotes and order books are conflated for a slow reader and say how many were
-        merged. Trades and bars are not: a reader that stays behind for too long gets
-        RESOURCE_EXHAUSTED and subscribes again.
+        Quotes and order books are conflated for a slow reader and say how many were merged. Trades and bars
+        are not: a reader that stays behind for too long gets RESOURCE_EXHAUSTED and subscribes again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamQuotes(self, request, context):
-        """Streams quotes of a fixed set of instruments: first the latest known one of
-        each, then every change, conflated for a slow reader. Never ends by itself,
-        but for a shutdown.
+        """Streams quotes of a fixed set of instruments: first the latest known one of each, then every change,
+        conflated for a slow reader. Never ends by itself, but for a shutdown.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamTrades(self, request, context):
-        """Streams each trade of a fixed set of instruments from now on, in the order of
-        each instrument. Not conflated.
+        """Streams each trade of a fixed set of instruments from now on, in the order of each instrument. Not
+        conflated.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-        RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until
-        then is complete.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until then is complete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamBars(self, request, context):
-        """Streams bars of a fixed set of instruments, each when it is complete, oldest
-        first for each instrument; from `start_time` on if one is given, else from
-        now on. Not conflated. After a break of the upstream the missed bars are
-        fetched and sent.
+        """Streams bars of a fixed set of instruments, each when it is complete, oldest first for each instrument;
+        from `start_time` on if one is given, else from now on. Not conflated. After a break of the upstream
+        the missed bars are fetched and sent.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-        RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume with
-        `start_time` at the close_time of the last bar received.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume each instrument with `start_time` at
+        the close_time of its last bar received.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -294,14 +294,13 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ComputeIndicator(self, request, context):
-        """Computes an indicator over the bars of one instrument, oldest first. The
-        history that the formula needs before the first row is fetched by the server,
-        so that a value does not depend on where the request starts.
+        """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
+        before the first row is fetched by the server, so that a value does not depend on where the request
+        starts.
 
-        INVALID_ARGUMENT: an unknown parameter or input, or a value out of its range.
-        NOT_FOUND: no such instrument or indicator.
-        FAILED_PRECONDITION: the provider has no bars of this interval, or the
-        indicators are not installed.
+        INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
+        NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
+        FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -315,12 +314,12 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartBackfill(self, request, context):
-        """Starts to fetch bars into the server's store, and answers at once. It goes on
-        when the caller is gone and over a restart of the server. Repeating it with
-        the same `backfill_id` and content answers with the backfill as it is.
+        """Starts to fetch bars into the server's store, and answers at once. It goes on when the caller is gone
+        and over a restart of the server. Repeating it with the same `backfill_id` and content answers with the
+        backfill as it is.
 
         ALREADY_EXISTS: the `backfill_id` has other content.
-        RESOURCE_EXHAUSTED: too many backfills are waiting.
+        RESOURCE_EXHAUSTED, QUEUE_FULL: too many backfills are waiting.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -343,9 +342,8 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamBackfill(self, request, context):
-        """Streams a backfill as it is now and at each progress until it has ended; the
-        last one has an ended state, then the stream ends with OK. Progress is
-        conflated for a slow reader.
+        """Streams a backfill as it is now and at each progress until it has ended; the last one has an ended
+        state, then the stream ends with OK. Progress is conflated for a slow reader.
 
         NOT_FOUND: no such backfill.
         """
@@ -354,8 +352,8 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelBackfill(self, request, context):
-        """Ends a backfill soon; what is stored stays. Cancelling one that has ended
-        changes nothing and is no error.
+        """Ends a backfill soon; what is stored stays. Cancelling one that has ended changes nothing and is no
+        error.
 
         NOT_FOUND: no such backfill.
         """
@@ -364,8 +362,8 @@ class MarketDataServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResumeBackfill(self, request, context):
-        """Goes on with a canceled or failed backfill where it stopped. Resuming one that
-        is pending, running or succeeded changes nothing and is no error.
+        """Goes on with a canceled or failed backfill where it stopped. Resuming one that is pending, running or
+        succeeded changes nothing and is no error.
 
         NOT_FOUND: no such backfill.
         """
@@ -378,103 +376,103 @@ def add_MarketDataServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
             'SearchInstruments': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchInstruments,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsResponse.SerializeToString,
             ),
             'GetInstrument': grpc.unary_unary_rpc_method_handler(
                     servicer.GetInstrument,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentResponse.SerializeToString,
             ),
             'ListInstruments': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInstruments,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsResponse.SerializeToString,
             ),
             'ListBars': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBars,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsResponse.SerializeToString,
             ),
             'GetQuote': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQuote,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteResponse.SerializeToString,
             ),
             'BatchGetQuotes': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetQuotes,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesResponse.SerializeToString,
             ),
             'GetOrderBook': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrderBook,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookResponse.SerializeToString,
             ),
             'Subscribe': grpc.stream_stream_rpc_method_handler(
                     servicer.Subscribe,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeResponse.SerializeToString,
             ),
             'StreamQuotes': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamQuotes,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesResponse.SerializeToString,
             ),
             'StreamTrades': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamTrades,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesResponse.SerializeToString,
             ),
             'StreamBars': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamBars,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsResponse.SerializeToString,
             ),
             'ListIndicators': grpc.unary_unary_rpc_method_handler(
                     servicer.ListIndicators,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsResponse.SerializeToString,
             ),
             'ComputeIndicator': grpc.unary_unary_rpc_method_handler(
                     servicer.ComputeIndicator,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorResponse.SerializeToString,
             ),
             'ListProviders': grpc.unary_unary_rpc_method_handler(
                     servicer.ListProviders,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersResponse.SerializeToString,
             ),
             'StartBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.StartBackfill,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillResponse.SerializeToString,
             ),
             'GetBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBackfill,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillResponse.SerializeToString,
             ),
             'ListBackfills': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBackfills,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsResponse.SerializeToString,
             ),
             'StreamBackfill': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamBackfill,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillResponse.SerializeToString,
             ),
             'CancelBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelBackfill,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillResponse.SerializeToString,
             ),
             'ResumeBackfill': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeBackfill,
-                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillRequest.FromString,
-                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillResponse.SerializeToString,
+                    request_deserializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillRequest.FromString,
+                    response_serializer=quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -485,20 +483,22 @@ def add_MarketDataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MarketDataService:
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-    the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+    the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+    repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     @staticmethod
@@ -516,8 +516,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/SearchInstruments',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SearchInstrumentsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.SearchInstrumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -543,8 +543,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/GetInstrument',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetInstrumentResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.GetInstrumentResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -570,8 +570,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ListInstruments',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListInstrumentsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_instrument__query__pb2.ListInstrumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -597,8 +597,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ListBars',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBarsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.ListBarsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -624,8 +624,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/GetQuote',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetQuoteResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetQuoteResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -651,8 +651,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/BatchGetQuotes',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.BatchGetQuotesResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.BatchGetQuotesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -678,8 +678,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/GetOrderBook',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetOrderBookResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2.GetOrderBookResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -705,8 +705,8 @@ class MarketDataService:
             request_iterator,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/Subscribe',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.SubscribeResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_subscription__pb2.SubscribeResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -732,8 +732,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/StreamQuotes',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamQuotesResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamQuotesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -759,8 +759,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/StreamTrades',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamTradesResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamTradesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -786,8 +786,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/StreamBars',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBarsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2.StreamBarsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -813,8 +813,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ListIndicators',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListIndicatorsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ListIndicatorsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -840,8 +840,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ComputeIndicator',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ComputeIndicatorResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_indicator__query__pb2.ComputeIndicatorResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -867,8 +867,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ListProviders',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListProvidersResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_provider__pb2.ListProvidersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -894,8 +894,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/StartBackfill',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StartBackfillResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StartBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -921,8 +921,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/GetBackfill',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.GetBackfillResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.GetBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -948,8 +948,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ListBackfills',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ListBackfillsResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ListBackfillsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -975,8 +975,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/StreamBackfill',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.StreamBackfillResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.StreamBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1002,8 +1002,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/CancelBackfill',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.CancelBackfillResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.CancelBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1029,8 +1029,8 @@ class MarketDataService:
             request,
             target,
             '/quantmesh.marketdata.v1.MarketDataService/ResumeBackfill',
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillRequest.SerializeToString,
-            quantmesh_dot_marketdata_dot_v1_dot_market__data__service__pb2.ResumeBackfillResponse.FromString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillRequest.SerializeToString,
+            quantmesh_dot_marketdata_dot_v1_dot_backfill__job__pb2.ResumeBackfillResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,13 @@ isort:skip_file
 
 from collections import abc as _abc
 from grpc import aio as _aio
-from quantmesh.marketdata.v1 import market_data_service_pb2 as _market_data_service_pb2
+from quantmesh.marketdata.v1 import backfill_job_pb2 as _backfill_job_pb2
+from quantmesh.marketdata.v1 import indicator_query_pb2 as _indicator_query_pb2
+from quantmesh.marketdata.v1 import instrument_query_pb2 as _instrument_query_pb2
+from quantmesh.marketdata.v1 import market_data_query_pb2 as _market_data_query_pb2
+from quantmesh.marketdata.v1 import market_data_stream_pb2 as _market_data_stream_pb2
+from quantmesh.marketdata.v1 import provider_pb2 as _provider_pb2
+from quantmesh.marketdata.v1 import subscription_pb2 as _subscription_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -27,380 +33,354 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MarketDataServiceStub:
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-      the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+      the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+      repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MarketDataServiceAsyncStub: ...
-    SearchInstruments: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.SearchInstrumentsRequest, _market_data_service_pb2.SearchInstrumentsResponse]
-    """Finds instruments by symbol or name, best match first: the same symbol, then
-    symbols and names that begin with the query, then those that contain it.
-    Nothing found is an empty list, not an error.
+    SearchInstruments: _grpc.UnaryUnaryMultiCallable[_instrument_query_pb2.SearchInstrumentsRequest, _instrument_query_pb2.SearchInstrumentsResponse]
+    """Finds instruments by symbol or name, best match first: the same symbol, then symbols and names that
+    begin with the query, then those that contain it. Nothing found is an empty list, not an error.
     """
-    GetInstrument: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.GetInstrumentRequest, _market_data_service_pb2.GetInstrumentResponse]
-    """Reads one instrument.
-
-    NOT_FOUND: no such instrument.
-    """
-    ListInstruments: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ListInstrumentsRequest, _market_data_service_pb2.ListInstrumentsResponse]
+    GetInstrument: _grpc.UnaryUnaryMultiCallable[_instrument_query_pb2.GetInstrumentRequest, _instrument_query_pb2.GetInstrumentResponse]
+    """Reads one instrument."""
+    ListInstruments: _grpc.UnaryUnaryMultiCallable[_instrument_query_pb2.ListInstrumentsRequest, _instrument_query_pb2.ListInstrumentsResponse]
     """Lists the catalogue, by symbol, filtered. Nothing found is an empty list."""
-    ListBars: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ListBarsRequest, _market_data_service_pb2.ListBarsResponse]
-    """Lists bars of one instrument, oldest first, and shows the gaps between them.
-    Paging is stable: bars that are added meanwhile neither repeat nor skip any.
+    ListBars: _grpc.UnaryUnaryMultiCallable[_market_data_query_pb2.ListBarsRequest, _market_data_query_pb2.ListBarsResponse]
+    """Lists bars of one instrument, oldest first, and shows the gaps between them. Paging is stable: bars
+    that are added meanwhile neither repeat nor skip any.
 
-    FAILED_PRECONDITION: the provider has no bars of this interval, or cannot
-    adjust them as asked.
+    FAILED_PRECONDITION: the provider has no bars of this interval, or cannot adjust them as asked.
     """
-    GetQuote: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.GetQuoteRequest, _market_data_service_pb2.GetQuoteResponse]
+    GetQuote: _grpc.UnaryUnaryMultiCallable[_market_data_query_pb2.GetQuoteRequest, _market_data_query_pb2.GetQuoteResponse]
     """Reads the best bid and offer of one instrument.
 
-    NOT_FOUND: no such instrument, or the provider has never had a quote of it.
-    UNAVAILABLE: no quote as young as `max_age` could be had.
+    NOT_FOUND, MARKET_DATA_NOT_FOUND: the provider has never had a quote of it.
+    UNAVAILABLE, MARKET_DATA_UNAVAILABLE: no quote as young as `max_age` could be had.
     """
-    BatchGetQuotes: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.BatchGetQuotesRequest, _market_data_service_pb2.BatchGetQuotesResponse]
-    """Reads the best bid and offer of many instruments. A symbol that fails has an
-    entry in `failures` and does not fail the others; the call itself fails only
-    when the request is malformed.
+    BatchGetQuotes: _grpc.UnaryUnaryMultiCallable[_market_data_query_pb2.BatchGetQuotesRequest, _market_data_query_pb2.BatchGetQuotesResponse]
+    """Reads the best bid and offer of many instruments. A symbol that fails has an entry in `failures` and
+    does not fail the others; the call itself fails only when the request is malformed.
     """
-    GetOrderBook: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.GetOrderBookRequest, _market_data_service_pb2.GetOrderBookResponse]
+    GetOrderBook: _grpc.UnaryUnaryMultiCallable[_market_data_query_pb2.GetOrderBookRequest, _market_data_query_pb2.GetOrderBookResponse]
     """Reads the order book of one instrument.
 
     FAILED_PRECONDITION: the provider has no order books.
     """
-    Subscribe: _grpc.StreamStreamMultiCallable[_market_data_service_pb2.SubscribeRequest, _market_data_service_pb2.SubscribeResponse]
-    """Quotes, trades, bars and order books on one stream, to which subscriptions
-    are added and from which they are removed while it runs.
+    Subscribe: _grpc.StreamStreamMultiCallable[_subscription_pb2.SubscribeRequest, _subscription_pb2.SubscribeResponse]
+    """Quotes, trades, bars and order books on one stream, to which subscriptions are added and from which
+    they are removed while it runs.
 
-    Each request is answered by one ack, list or error with its `request_id`, in
-    the order of the requests; data of a new subscription follows its ack, and no
-    data of a removed one follows the ack of its removal. An error answers one
-    request and does not end the stream. Half-closing does not end it either: the
-    subscriptions then stay as they are until the caller cancels.
+    Each request is answered by one ack, list or error with its `request_id`, in the order of the requests;
+    data of a new subscription follows its ack, and no data of a removed one follows the ack of its
+    removal. An error answers one request and does not end the stream. Half-closing does not end it either:
+    the subscriptions then stay as they are until the caller cancels.
 
-    Quotes and order books are conflated for a slow reader and say how many were
-    merged. Trades and bars are not: a reader that stays behind for too long gets
-    RESOURCE_EXHAUSTED and subscribes again.
+    Quotes and order books are conflated for a slow reader and say how many were merged. Trades and bars
+    are not: a reader that stays behind for too long gets RESOURCE_EXHAUSTED and subscribes again.
     """
-    StreamQuotes: _grpc.UnaryStreamMultiCallable[_market_data_service_pb2.StreamQuotesRequest, _market_data_service_pb2.StreamQuotesResponse]
-    """Streams quotes of a fixed set of instruments: first the latest known one of
-    each, then every change, conflated for a slow reader. Never ends by itself,
-    but for a shutdown.
+    StreamQuotes: _grpc.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamQuotesRequest, _market_data_stream_pb2.StreamQuotesResponse]
+    """Streams quotes of a fixed set of instruments: first the latest known one of each, then every change,
+    conflated for a slow reader. Never ends by itself, but for a shutdown.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
     """
-    StreamTrades: _grpc.UnaryStreamMultiCallable[_market_data_service_pb2.StreamTradesRequest, _market_data_service_pb2.StreamTradesResponse]
-    """Streams each trade of a fixed set of instruments from now on, in the order of
-    each instrument. Not conflated.
+    StreamTrades: _grpc.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamTradesRequest, _market_data_stream_pb2.StreamTradesResponse]
+    """Streams each trade of a fixed set of instruments from now on, in the order of each instrument. Not
+    conflated.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-    RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until
-    then is complete.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until then is complete.
     """
-    StreamBars: _grpc.UnaryStreamMultiCallable[_market_data_service_pb2.StreamBarsRequest, _market_data_service_pb2.StreamBarsResponse]
-    """Streams bars of a fixed set of instruments, each when it is complete, oldest
-    first for each instrument; from `start_time` on if one is given, else from
-    now on. Not conflated. After a break of the upstream the missed bars are
-    fetched and sent.
+    StreamBars: _grpc.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamBarsRequest, _market_data_stream_pb2.StreamBarsResponse]
+    """Streams bars of a fixed set of instruments, each when it is complete, oldest first for each instrument;
+    from `start_time` on if one is given, else from now on. Not conflated. After a break of the upstream
+    the missed bars are fetched and sent.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-    RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume with
-    `start_time` at the close_time of the last bar received.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume each instrument with `start_time` at
+    the close_time of its last bar received.
     """
-    ListIndicators: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ListIndicatorsRequest, _market_data_service_pb2.ListIndicatorsResponse]
+    ListIndicators: _grpc.UnaryUnaryMultiCallable[_indicator_query_pb2.ListIndicatorsRequest, _indicator_query_pb2.ListIndicatorsResponse]
     """Lists the indicators that ComputeIndicator knows, by name."""
-    ComputeIndicator: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ComputeIndicatorRequest, _market_data_service_pb2.ComputeIndicatorResponse]
-    """Computes an indicator over the bars of one instrument, oldest first. The
-    history that the formula needs before the first row is fetched by the server,
-    so that a value does not depend on where the request starts.
+    ComputeIndicator: _grpc.UnaryUnaryMultiCallable[_indicator_query_pb2.ComputeIndicatorRequest, _indicator_query_pb2.ComputeIndicatorResponse]
+    """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
+    before the first row is fetched by the server, so that a value does not depend on where the request
+    starts.
 
-    INVALID_ARGUMENT: an unknown parameter or input, or a value out of its range.
-    NOT_FOUND: no such instrument or indicator.
-    FAILED_PRECONDITION: the provider has no bars of this interval, or the
-    indicators are not installed.
+    INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
+    NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
+    FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
     """
-    ListProviders: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ListProvidersRequest, _market_data_service_pb2.ListProvidersResponse]
+    ListProviders: _grpc.UnaryUnaryMultiCallable[_provider_pb2.ListProvidersRequest, _provider_pb2.ListProvidersResponse]
     """Lists all providers by name, also those that are not available, and why."""
-    StartBackfill: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.StartBackfillRequest, _market_data_service_pb2.StartBackfillResponse]
-    """Starts to fetch bars into the server's store, and answers at once. It goes on
-    when the caller is gone and over a restart of the server. Repeating it with
-    the same `backfill_id` and content answers with the backfill as it is.
+    StartBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_job_pb2.StartBackfillRequest, _backfill_job_pb2.StartBackfillResponse]
+    """Starts to fetch bars into the server's store, and answers at once. It goes on when the caller is gone
+    and over a restart of the server. Repeating it with the same `backfill_id` and content answers with the
+    backfill as it is.
 
     ALREADY_EXISTS: the `backfill_id` has other content.
-    RESOURCE_EXHAUSTED: too many backfills are waiting.
+    RESOURCE_EXHAUSTED, QUEUE_FULL: too many backfills are waiting.
     """
-    GetBackfill: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.GetBackfillRequest, _market_data_service_pb2.GetBackfillResponse]
+    GetBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_job_pb2.GetBackfillRequest, _backfill_job_pb2.GetBackfillResponse]
     """Reads one backfill.
 
     NOT_FOUND: no such backfill.
     """
-    ListBackfills: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ListBackfillsRequest, _market_data_service_pb2.ListBackfillsResponse]
+    ListBackfills: _grpc.UnaryUnaryMultiCallable[_backfill_job_pb2.ListBackfillsRequest, _backfill_job_pb2.ListBackfillsResponse]
     """Lists backfills, newest first."""
-    StreamBackfill: _grpc.UnaryStreamMultiCallable[_market_data_service_pb2.StreamBackfillRequest, _market_data_service_pb2.StreamBackfillResponse]
-    """Streams a backfill as it is now and at each progress until it has ended; the
-    last one has an ended state, then the stream ends with OK. Progress is
-    conflated for a slow reader.
+    StreamBackfill: _grpc.UnaryStreamMultiCallable[_backfill_job_pb2.StreamBackfillRequest, _backfill_job_pb2.StreamBackfillResponse]
+    """Streams a backfill as it is now and at each progress until it has ended; the last one has an ended
+    state, then the stream ends with OK. Progress is conflated for a slow reader.
 
     NOT_FOUND: no such backfill.
     """
-    CancelBackfill: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.CancelBackfillRequest, _market_data_service_pb2.CancelBackfillResponse]
-    """Ends a backfill soon; what is stored stays. Cancelling one that has ended
-    changes nothing and is no error.
+    CancelBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_job_pb2.CancelBackfillRequest, _backfill_job_pb2.CancelBackfillResponse]
+    """Ends a backfill soon; what is stored stays. Cancelling one that has ended changes nothing and is no
+    error.
 
     NOT_FOUND: no such backfill.
     """
-    ResumeBackfill: _grpc.UnaryUnaryMultiCallable[_market_data_service_pb2.ResumeBackfillRequest, _market_data_service_pb2.ResumeBackfillResponse]
-    """Goes on with a canceled or failed backfill where it stopped. Resuming one that
-    is pending, running or succeeded changes nothing and is no error.
+    ResumeBackfill: _grpc.UnaryUnaryMultiCallable[_backfill_job_pb2.ResumeBackfillRequest, _backfill_job_pb2.ResumeBackfillResponse]
+    """Goes on with a canceled or failed backfill where it stopped. Resuming one that is pending, running or
+    succeeded changes nothing and is no error.
 
     NOT_FOUND: no such backfill.
     """
 
 @_typing.type_check_only
 class MarketDataServiceAsyncStub(MarketDataServiceStub):
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-      the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+      the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+      repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    SearchInstruments: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.SearchInstrumentsRequest, _market_data_service_pb2.SearchInstrumentsResponse]  # type: ignore[assignment]
-    """Finds instruments by symbol or name, best match first: the same symbol, then
-    symbols and names that begin with the query, then those that contain it.
-    Nothing found is an empty list, not an error.
+    SearchInstruments: _aio.UnaryUnaryMultiCallable[_instrument_query_pb2.SearchInstrumentsRequest, _instrument_query_pb2.SearchInstrumentsResponse]  # type: ignore[assignment]
+    """Finds instruments by symbol or name, best match first: the same symbol, then symbols and names that
+    begin with the query, then those that contain it. Nothing found is an empty list, not an error.
     """
-    GetInstrument: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.GetInstrumentRequest, _market_data_service_pb2.GetInstrumentResponse]  # type: ignore[assignment]
-    """Reads one instrument.
-
-    NOT_FOUND: no such instrument.
-    """
-    ListInstruments: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ListInstrumentsRequest, _market_data_service_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
+    GetInstrument: _aio.UnaryUnaryMultiCallable[_instrument_query_pb2.GetInstrumentRequest, _instrument_query_pb2.GetInstrumentResponse]  # type: ignore[assignment]
+    """Reads one instrument."""
+    ListInstruments: _aio.UnaryUnaryMultiCallable[_instrument_query_pb2.ListInstrumentsRequest, _instrument_query_pb2.ListInstrumentsResponse]  # type: ignore[assignment]
     """Lists the catalogue, by symbol, filtered. Nothing found is an empty list."""
-    ListBars: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ListBarsRequest, _market_data_service_pb2.ListBarsResponse]  # type: ignore[assignment]
-    """Lists bars of one instrument, oldest first, and shows the gaps between them.
-    Paging is stable: bars that are added meanwhile neither repeat nor skip any.
+    ListBars: _aio.UnaryUnaryMultiCallable[_market_data_query_pb2.ListBarsRequest, _market_data_query_pb2.ListBarsResponse]  # type: ignore[assignment]
+    """Lists bars of one instrument, oldest first, and shows the gaps between them. Paging is stable: bars
+    that are added meanwhile neither repeat nor skip any.
 
-    FAILED_PRECONDITION: the provider has no bars of this interval, or cannot
-    adjust them as asked.
+    FAILED_PRECONDITION: the provider has no bars of this interval, or cannot adjust them as asked.
     """
-    GetQuote: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.GetQuoteRequest, _market_data_service_pb2.GetQuoteResponse]  # type: ignore[assignment]
+    GetQuote: _aio.UnaryUnaryMultiCallable[_market_data_query_pb2.GetQuoteRequest, _market_data_query_pb2.GetQuoteResponse]  # type: ignore[assignment]
     """Reads the best bid and offer of one instrument.
 
-    NOT_FOUND: no such instrument, or the provider has never had a quote of it.
-    UNAVAILABLE: no quote as young as `max_age` could be had.
+    NOT_FOUND, MARKET_DATA_NOT_FOUND: the provider has never had a quote of it.
+    UNAVAILABLE, MARKET_DATA_UNAVAILABLE: no quote as young as `max_age` could be had.
     """
-    BatchGetQuotes: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.BatchGetQuotesRequest, _market_data_service_pb2.BatchGetQuotesResponse]  # type: ignore[assignment]
-    """Reads the best bid and offer of many instruments. A symbol that fails has an
-    entry in `failures` and does not fail the others; the call itself fails only
-    when the request is malformed.
+    BatchGetQuotes: _aio.UnaryUnaryMultiCallable[_market_data_query_pb2.BatchGetQuotesRequest, _market_data_query_pb2.BatchGetQuotesResponse]  # type: ignore[assignment]
+    """Reads the best bid and offer of many instruments. A symbol that fails has an entry in `failures` and
+    does not fail the others; the call itself fails only when the request is malformed.
     """
-    GetOrderBook: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.GetOrderBookRequest, _market_data_service_pb2.GetOrderBookResponse]  # type: ignore[assignment]
+    GetOrderBook: _aio.UnaryUnaryMultiCallable[_market_data_query_pb2.GetOrderBookRequest, _market_data_query_pb2.GetOrderBookResponse]  # type: ignore[assignment]
     """Reads the order book of one instrument.
 
     FAILED_PRECONDITION: the provider has no order books.
     """
-    Subscribe: _aio.StreamStreamMultiCallable[_market_data_service_pb2.SubscribeRequest, _market_data_service_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Quotes, trades, bars and order books on one stream, to which subscriptions
-    are added and from which they are removed while it runs.
+    Subscribe: _aio.StreamStreamMultiCallable[_subscription_pb2.SubscribeRequest, _subscription_pb2.SubscribeResponse]  # type: ignore[assignment]
+    """Quotes, trades, bars and order books on one stream, to which subscriptions are added and from which
+    they are removed while it runs.
 
-    Each request is answered by one ack, list or error with its `request_id`, in
-    the order of the requests; data of a new subscription follows its ack, and no
-    data of a removed one follows the ack of its removal. An error answers one
-    request and does not end the stream. Half-closing does not end it either: the
-    subscriptions then stay as they are until the caller cancels.
+    Each request is answered by one ack, list or error with its `request_id`, in the order of the requests;
+    data of a new subscription follows its ack, and no data of a removed one follows the ack of its
+    removal. An error answers one request and does not end the stream. Half-closing does not end it either:
+    the subscriptions then stay as they are until the caller cancels.
 
-    Quotes and order books are conflated for a slow reader and say how many were
-    merged. Trades and bars are not: a reader that stays behind for too long gets
-    RESOURCE_EXHAUSTED and subscribes again.
+    Quotes and order books are conflated for a slow reader and say how many were merged. Trades and bars
+    are not: a reader that stays behind for too long gets RESOURCE_EXHAUSTED and subscribes again.
     """
-    StreamQuotes: _aio.UnaryStreamMultiCallable[_market_data_service_pb2.StreamQuotesRequest, _market_data_service_pb2.StreamQuotesResponse]  # type: ignore[assignment]
-    """Streams quotes of a fixed set of instruments: first the latest known one of
-    each, then every change, conflated for a slow reader. Never ends by itself,
-    but for a shutdown.
+    StreamQuotes: _aio.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamQuotesRequest, _market_data_stream_pb2.StreamQuotesResponse]  # type: ignore[assignment]
+    """Streams quotes of a fixed set of instruments: first the latest known one of each, then every change,
+    conflated for a slow reader. Never ends by itself, but for a shutdown.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
     """
-    StreamTrades: _aio.UnaryStreamMultiCallable[_market_data_service_pb2.StreamTradesRequest, _market_data_service_pb2.StreamTradesResponse]  # type: ignore[assignment]
-    """Streams each trade of a fixed set of instruments from now on, in the order of
-    each instrument. Not conflated.
+    StreamTrades: _aio.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamTradesRequest, _market_data_stream_pb2.StreamTradesResponse]  # type: ignore[assignment]
+    """Streams each trade of a fixed set of instruments from now on, in the order of each instrument. Not
+    conflated.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-    RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until
-    then is complete.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until then is complete.
     """
-    StreamBars: _aio.UnaryStreamMultiCallable[_market_data_service_pb2.StreamBarsRequest, _market_data_service_pb2.StreamBarsResponse]  # type: ignore[assignment]
-    """Streams bars of a fixed set of instruments, each when it is complete, oldest
-    first for each instrument; from `start_time` on if one is given, else from
-    now on. Not conflated. After a break of the upstream the missed bars are
-    fetched and sent.
+    StreamBars: _aio.UnaryStreamMultiCallable[_market_data_stream_pb2.StreamBarsRequest, _market_data_stream_pb2.StreamBarsResponse]  # type: ignore[assignment]
+    """Streams bars of a fixed set of instruments, each when it is complete, oldest first for each instrument;
+    from `start_time` on if one is given, else from now on. Not conflated. After a break of the upstream
+    the missed bars are fetched and sent.
 
-    NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-    RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume with
-    `start_time` at the close_time of the last bar received.
+    NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+    RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume each instrument with `start_time` at
+    the close_time of its last bar received.
     """
-    ListIndicators: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ListIndicatorsRequest, _market_data_service_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
+    ListIndicators: _aio.UnaryUnaryMultiCallable[_indicator_query_pb2.ListIndicatorsRequest, _indicator_query_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
     """Lists the indicators that ComputeIndicator knows, by name."""
-    ComputeIndicator: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ComputeIndicatorRequest, _market_data_service_pb2.ComputeIndicatorResponse]  # type: ignore[assignment]
-    """Computes an indicator over the bars of one instrument, oldest first. The
-    history that the formula needs before the first row is fetched by the server,
-    so that a value does not depend on where the request starts.
+    ComputeIndicator: _aio.UnaryUnaryMultiCallable[_indicator_query_pb2.ComputeIndicatorRequest, _indicator_query_pb2.ComputeIndicatorResponse]  # type: ignore[assignment]
+    """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
+    before the first row is fetched by the server, so that a value does not depend on where the request
+    starts.
 
-    INVALID_ARGUMENT: an unknown parameter or input, or a value out of its range.
-    NOT_FOUND: no such instrument or indicator.
-    FAILED_PRECONDITION: the provider has no bars of this interval, or the
-    indicators are not installed.
+    INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
+    NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
+    FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
     """
-    ListProviders: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ListProvidersRequest, _market_data_service_pb2.ListProvidersResponse]  # type: ignore[assignment]
+    ListProviders: _aio.UnaryUnaryMultiCallable[_provider_pb2.ListProvidersRequest, _provider_pb2.ListProvidersResponse]  # type: ignore[assignment]
     """Lists all providers by name, also those that are not available, and why."""
-    StartBackfill: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.StartBackfillRequest, _market_data_service_pb2.StartBackfillResponse]  # type: ignore[assignment]
-    """Starts to fetch bars into the server's store, and answers at once. It goes on
-    when the caller is gone and over a restart of the server. Repeating it with
-    the same `backfill_id` and content answers with the backfill as it is.
+    StartBackfill: _aio.UnaryUnaryMultiCallable[_backfill_job_pb2.StartBackfillRequest, _backfill_job_pb2.StartBackfillResponse]  # type: ignore[assignment]
+    """Starts to fetch bars into the server's store, and answers at once. It goes on when the caller is gone
+    and over a restart of the server. Repeating it with the same `backfill_id` and content answers with the
+    backfill as it is.
 
     ALREADY_EXISTS: the `backfill_id` has other content.
-    RESOURCE_EXHAUSTED: too many backfills are waiting.
+    RESOURCE_EXHAUSTED, QUEUE_FULL: too many backfills are waiting.
     """
-    GetBackfill: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.GetBackfillRequest, _market_data_service_pb2.GetBackfillResponse]  # type: ignore[assignment]
+    GetBackfill: _aio.UnaryUnaryMultiCallable[_backfill_job_pb2.GetBackfillRequest, _backfill_job_pb2.GetBackfillResponse]  # type: ignore[assignment]
     """Reads one backfill.
 
     NOT_FOUND: no such backfill.
     """
-    ListBackfills: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ListBackfillsRequest, _market_data_service_pb2.ListBackfillsResponse]  # type: ignore[assignment]
+    ListBackfills: _aio.UnaryUnaryMultiCallable[_backfill_job_pb2.ListBackfillsRequest, _backfill_job_pb2.ListBackfillsResponse]  # type: ignore[assignment]
     """Lists backfills, newest first."""
-    StreamBackfill: _aio.UnaryStreamMultiCallable[_market_data_service_pb2.StreamBackfillRequest, _market_data_service_pb2.StreamBackfillResponse]  # type: ignore[assignment]
-    """Streams a backfill as it is now and at each progress until it has ended; the
-    last one has an ended state, then the stream ends with OK. Progress is
-    conflated for a slow reader.
+    StreamBackfill: _aio.UnaryStreamMultiCallable[_backfill_job_pb2.StreamBackfillRequest, _backfill_job_pb2.StreamBackfillResponse]  # type: ignore[assignment]
+    """Streams a backfill as it is now and at each progress until it has ended; the last one has an ended
+    state, then the stream ends with OK. Progress is conflated for a slow reader.
 
     NOT_FOUND: no such backfill.
     """
-    CancelBackfill: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.CancelBackfillRequest, _market_data_service_pb2.CancelBackfillResponse]  # type: ignore[assignment]
-    """Ends a backfill soon; what is stored stays. Cancelling one that has ended
-    changes nothing and is no error.
+    CancelBackfill: _aio.UnaryUnaryMultiCallable[_backfill_job_pb2.CancelBackfillRequest, _backfill_job_pb2.CancelBackfillResponse]  # type: ignore[assignment]
+    """Ends a backfill soon; what is stored stays. Cancelling one that has ended changes nothing and is no
+    error.
 
     NOT_FOUND: no such backfill.
     """
-    ResumeBackfill: _aio.UnaryUnaryMultiCallable[_market_data_service_pb2.ResumeBackfillRequest, _market_data_service_pb2.ResumeBackfillResponse]  # type: ignore[assignment]
-    """Goes on with a canceled or failed backfill where it stopped. Resuming one that
-    is pending, running or succeeded changes nothing and is no error.
+    ResumeBackfill: _aio.UnaryUnaryMultiCallable[_backfill_job_pb2.ResumeBackfillRequest, _backfill_job_pb2.ResumeBackfillResponse]  # type: ignore[assignment]
+    """Goes on with a canceled or failed backfill where it stopped. Resuming one that is pending, running or
+    succeeded changes nothing and is no error.
 
     NOT_FOUND: no such backfill.
     """
 
 class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Instruments, quotes, trades, order books, bars and indicators, from any
-    provider, in one shape: decimal strings, UTC, bars stamped by their open.
+    """Instruments, quotes, trades, order books, bars and indicators, from any provider, in one shape: decimal
+    strings, UTC, bars stamped by their open.
 
-    Every request that reads data may name a `provider`; without one the
-    instrument's own is asked. Wrong data never reaches a caller: there is data, or
-    a status.
+    Every request that reads data may name a `provider`; without one the instrument's own is asked. Wrong
+    data never reaches a caller: there is data, or a status.
 
     Failures that every RPC may give, besides those named at it:
-    - INVALID_ARGUMENT: a field breaks a rule; BadRequest names the field and rule.
-    - NOT_FOUND: no such instrument, provider or indicator.
-    - FAILED_PRECONDITION: the provider cannot do it, or lacks an extra or a key;
-      the message has the line to install or to set. Retrying does not help.
-    - RESOURCE_EXHAUSTED: the provider's rate limit; RetryInfo says when to retry.
-    - UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to retry.
+    - INVALID_ARGUMENT, INVALID_REQUEST: a field breaks a rule; BadRequest names field and rule.
+    - NOT_FOUND: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    - FAILED_PRECONDITION: the provider cannot do what was asked, or lacks an extra or a key; the message has
+      the line to install or to set. Retrying does not help.
+    - RESOURCE_EXHAUSTED, RATE_LIMITED: the provider's rate limit; RetryInfo says when to try again.
+    - UNAVAILABLE, MARKET_DATA_UNAVAILABLE: the provider does not answer, or answers nonsense. Safe to
+      repeat.
+
+    A stream also fails with RESOURCE_EXHAUSTED, QUOTA_EXCEEDED, when the caller has too many open.
     """
 
     @_abc_1.abstractmethod
     def SearchInstruments(
         self,
-        request: _market_data_service_pb2.SearchInstrumentsRequest,
+        request: _instrument_query_pb2.SearchInstrumentsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.SearchInstrumentsResponse, _abc.Awaitable[_market_data_service_pb2.SearchInstrumentsResponse]]:
-        """Finds instruments by symbol or name, best match first: the same symbol, then
-        symbols and names that begin with the query, then those that contain it.
-        Nothing found is an empty list, not an error.
+    ) -> _typing.Union[_instrument_query_pb2.SearchInstrumentsResponse, _abc.Awaitable[_instrument_query_pb2.SearchInstrumentsResponse]]:
+        """Finds instruments by symbol or name, best match first: the same symbol, then symbols and names that
+        begin with the query, then those that contain it. Nothing found is an empty list, not an error.
         """
 
     @_abc_1.abstractmethod
     def GetInstrument(
         self,
-        request: _market_data_service_pb2.GetInstrumentRequest,
+        request: _instrument_query_pb2.GetInstrumentRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.GetInstrumentResponse, _abc.Awaitable[_market_data_service_pb2.GetInstrumentResponse]]:
-        """Reads one instrument.
-
-        NOT_FOUND: no such instrument.
-        """
+    ) -> _typing.Union[_instrument_query_pb2.GetInstrumentResponse, _abc.Awaitable[_instrument_query_pb2.GetInstrumentResponse]]:
+        """Reads one instrument."""
 
     @_abc_1.abstractmethod
     def ListInstruments(
         self,
-        request: _market_data_service_pb2.ListInstrumentsRequest,
+        request: _instrument_query_pb2.ListInstrumentsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ListInstrumentsResponse, _abc.Awaitable[_market_data_service_pb2.ListInstrumentsResponse]]:
+    ) -> _typing.Union[_instrument_query_pb2.ListInstrumentsResponse, _abc.Awaitable[_instrument_query_pb2.ListInstrumentsResponse]]:
         """Lists the catalogue, by symbol, filtered. Nothing found is an empty list."""
 
     @_abc_1.abstractmethod
     def ListBars(
         self,
-        request: _market_data_service_pb2.ListBarsRequest,
+        request: _market_data_query_pb2.ListBarsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ListBarsResponse, _abc.Awaitable[_market_data_service_pb2.ListBarsResponse]]:
-        """Lists bars of one instrument, oldest first, and shows the gaps between them.
-        Paging is stable: bars that are added meanwhile neither repeat nor skip any.
+    ) -> _typing.Union[_market_data_query_pb2.ListBarsResponse, _abc.Awaitable[_market_data_query_pb2.ListBarsResponse]]:
+        """Lists bars of one instrument, oldest first, and shows the gaps between them. Paging is stable: bars
+        that are added meanwhile neither repeat nor skip any.
 
-        FAILED_PRECONDITION: the provider has no bars of this interval, or cannot
-        adjust them as asked.
+        FAILED_PRECONDITION: the provider has no bars of this interval, or cannot adjust them as asked.
         """
 
     @_abc_1.abstractmethod
     def GetQuote(
         self,
-        request: _market_data_service_pb2.GetQuoteRequest,
+        request: _market_data_query_pb2.GetQuoteRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.GetQuoteResponse, _abc.Awaitable[_market_data_service_pb2.GetQuoteResponse]]:
+    ) -> _typing.Union[_market_data_query_pb2.GetQuoteResponse, _abc.Awaitable[_market_data_query_pb2.GetQuoteResponse]]:
         """Reads the best bid and offer of one instrument.
 
-        NOT_FOUND: no such instrument, or the provider has never had a quote of it.
-        UNAVAILABLE: no quote as young as `max_age` could be had.
+        NOT_FOUND, MARKET_DATA_NOT_FOUND: the provider has never had a quote of it.
+        UNAVAILABLE, MARKET_DATA_UNAVAILABLE: no quote as young as `max_age` could be had.
         """
 
     @_abc_1.abstractmethod
     def BatchGetQuotes(
         self,
-        request: _market_data_service_pb2.BatchGetQuotesRequest,
+        request: _market_data_query_pb2.BatchGetQuotesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.BatchGetQuotesResponse, _abc.Awaitable[_market_data_service_pb2.BatchGetQuotesResponse]]:
-        """Reads the best bid and offer of many instruments. A symbol that fails has an
-        entry in `failures` and does not fail the others; the call itself fails only
-        when the request is malformed.
+    ) -> _typing.Union[_market_data_query_pb2.BatchGetQuotesResponse, _abc.Awaitable[_market_data_query_pb2.BatchGetQuotesResponse]]:
+        """Reads the best bid and offer of many instruments. A symbol that fails has an entry in `failures` and
+        does not fail the others; the call itself fails only when the request is malformed.
         """
 
     @_abc_1.abstractmethod
     def GetOrderBook(
         self,
-        request: _market_data_service_pb2.GetOrderBookRequest,
+        request: _market_data_query_pb2.GetOrderBookRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.GetOrderBookResponse, _abc.Awaitable[_market_data_service_pb2.GetOrderBookResponse]]:
+    ) -> _typing.Union[_market_data_query_pb2.GetOrderBookResponse, _abc.Awaitable[_market_data_query_pb2.GetOrderBookResponse]]:
         """Reads the order book of one instrument.
 
         FAILED_PRECONDITION: the provider has no order books.
@@ -409,118 +389,112 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def Subscribe(
         self,
-        request_iterator: _MaybeAsyncIterator[_market_data_service_pb2.SubscribeRequest],
+        request_iterator: _MaybeAsyncIterator[_subscription_pb2.SubscribeRequest],
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_market_data_service_pb2.SubscribeResponse], _abc.AsyncIterator[_market_data_service_pb2.SubscribeResponse]]:
-        """Quotes, trades, bars and order books on one stream, to which subscriptions
-        are added and from which they are removed while it runs.
+    ) -> _typing.Union[_abc.Iterator[_subscription_pb2.SubscribeResponse], _abc.AsyncIterator[_subscription_pb2.SubscribeResponse]]:
+        """Quotes, trades, bars and order books on one stream, to which subscriptions are added and from which
+        they are removed while it runs.
 
-        Each request is answered by one ack, list or error with its `request_id`, in
-        the order of the requests; data of a new subscription follows its ack, and no
-        data of a removed one follows the ack of its removal. An error answers one
-        request and does not end the stream. Half-closing does not end it either: the
-        subscriptions then stay as they are until the caller cancels.
+        Each request is answered by one ack, list or error with its `request_id`, in the order of the requests;
+        data of a new subscription follows its ack, and no data of a removed one follows the ack of its
+        removal. An error answers one request and does not end the stream. Half-closing does not end it either:
+        the subscriptions then stay as they are until the caller cancels.
 
-        Quotes and order books are conflated for a slow reader and say how many were
-        merged. Trades and bars are not: a reader that stays behind for too long gets
-        RESOURCE_EXHAUSTED and subscribes again.
+        Quotes and order books are conflated for a slow reader and say how many were merged. Trades and bars
+        are not: a reader that stays behind for too long gets RESOURCE_EXHAUSTED and subscribes again.
         """
 
     @_abc_1.abstractmethod
     def StreamQuotes(
         self,
-        request: _market_data_service_pb2.StreamQuotesRequest,
+        request: _market_data_stream_pb2.StreamQuotesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_market_data_service_pb2.StreamQuotesResponse], _abc.AsyncIterator[_market_data_service_pb2.StreamQuotesResponse]]:
-        """Streams quotes of a fixed set of instruments: first the latest known one of
-        each, then every change, conflated for a slow reader. Never ends by itself,
-        but for a shutdown.
+    ) -> _typing.Union[_abc.Iterator[_market_data_stream_pb2.StreamQuotesResponse], _abc.AsyncIterator[_market_data_stream_pb2.StreamQuotesResponse]]:
+        """Streams quotes of a fixed set of instruments: first the latest known one of each, then every change,
+        conflated for a slow reader. Never ends by itself, but for a shutdown.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
         """
 
     @_abc_1.abstractmethod
     def StreamTrades(
         self,
-        request: _market_data_service_pb2.StreamTradesRequest,
+        request: _market_data_stream_pb2.StreamTradesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_market_data_service_pb2.StreamTradesResponse], _abc.AsyncIterator[_market_data_service_pb2.StreamTradesResponse]]:
-        """Streams each trade of a fixed set of instruments from now on, in the order of
-        each instrument. Not conflated.
+    ) -> _typing.Union[_abc.Iterator[_market_data_stream_pb2.StreamTradesResponse], _abc.AsyncIterator[_market_data_stream_pb2.StreamTradesResponse]]:
+        """Streams each trade of a fixed set of instruments from now on, in the order of each instrument. Not
+        conflated.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-        RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until
-        then is complete.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        RESOURCE_EXHAUSTED: the reader stayed behind for too long; what it got until then is complete.
         """
 
     @_abc_1.abstractmethod
     def StreamBars(
         self,
-        request: _market_data_service_pb2.StreamBarsRequest,
+        request: _market_data_stream_pb2.StreamBarsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_market_data_service_pb2.StreamBarsResponse], _abc.AsyncIterator[_market_data_service_pb2.StreamBarsResponse]]:
-        """Streams bars of a fixed set of instruments, each when it is complete, oldest
-        first for each instrument; from `start_time` on if one is given, else from
-        now on. Not conflated. After a break of the upstream the missed bars are
-        fetched and sent.
+    ) -> _typing.Union[_abc.Iterator[_market_data_stream_pb2.StreamBarsResponse], _abc.AsyncIterator[_market_data_stream_pb2.StreamBarsResponse]]:
+        """Streams bars of a fixed set of instruments, each when it is complete, oldest first for each instrument;
+        from `start_time` on if one is given, else from now on. Not conflated. After a break of the upstream
+        the missed bars are fetched and sent.
 
-        NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
-        RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume with
-        `start_time` at the close_time of the last bar received.
+        NOT_FOUND, INSTRUMENT_NOT_FOUND: one of the symbols is unknown; ErrorInfo names it.
+        RESOURCE_EXHAUSTED: the reader stayed behind for too long; resume each instrument with `start_time` at
+        the close_time of its last bar received.
         """
 
     @_abc_1.abstractmethod
     def ListIndicators(
         self,
-        request: _market_data_service_pb2.ListIndicatorsRequest,
+        request: _indicator_query_pb2.ListIndicatorsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ListIndicatorsResponse, _abc.Awaitable[_market_data_service_pb2.ListIndicatorsResponse]]:
+    ) -> _typing.Union[_indicator_query_pb2.ListIndicatorsResponse, _abc.Awaitable[_indicator_query_pb2.ListIndicatorsResponse]]:
         """Lists the indicators that ComputeIndicator knows, by name."""
 
     @_abc_1.abstractmethod
     def ComputeIndicator(
         self,
-        request: _market_data_service_pb2.ComputeIndicatorRequest,
+        request: _indicator_query_pb2.ComputeIndicatorRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ComputeIndicatorResponse, _abc.Awaitable[_market_data_service_pb2.ComputeIndicatorResponse]]:
-        """Computes an indicator over the bars of one instrument, oldest first. The
-        history that the formula needs before the first row is fetched by the server,
-        so that a value does not depend on where the request starts.
+    ) -> _typing.Union[_indicator_query_pb2.ComputeIndicatorResponse, _abc.Awaitable[_indicator_query_pb2.ComputeIndicatorResponse]]:
+        """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
+        before the first row is fetched by the server, so that a value does not depend on where the request
+        starts.
 
-        INVALID_ARGUMENT: an unknown parameter or input, or a value out of its range.
-        NOT_FOUND: no such instrument or indicator.
-        FAILED_PRECONDITION: the provider has no bars of this interval, or the
-        indicators are not installed.
+        INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
+        NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
+        FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
         """
 
     @_abc_1.abstractmethod
     def ListProviders(
         self,
-        request: _market_data_service_pb2.ListProvidersRequest,
+        request: _provider_pb2.ListProvidersRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ListProvidersResponse, _abc.Awaitable[_market_data_service_pb2.ListProvidersResponse]]:
+    ) -> _typing.Union[_provider_pb2.ListProvidersResponse, _abc.Awaitable[_provider_pb2.ListProvidersResponse]]:
         """Lists all providers by name, also those that are not available, and why."""
 
     @_abc_1.abstractmethod
     def StartBackfill(
         self,
-        request: _market_data_service_pb2.StartBackfillRequest,
+        request: _backfill_job_pb2.StartBackfillRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.StartBackfillResponse, _abc.Awaitable[_market_data_service_pb2.StartBackfillResponse]]:
-        """Starts to fetch bars into the server's store, and answers at once. It goes on
-        when the caller is gone and over a restart of the server. Repeating it with
-        the same `backfill_id` and content answers with the backfill as it is.
+    ) -> _typing.Union[_backfill_job_pb2.StartBackfillResponse, _abc.Awaitable[_backfill_job_pb2.StartBackfillResponse]]:
+        """Starts to fetch bars into the server's store, and answers at once. It goes on when the caller is gone
+        and over a restart of the server. Repeating it with the same `backfill_id` and content answers with the
+        backfill as it is.
 
         ALREADY_EXISTS: the `backfill_id` has other content.
-        RESOURCE_EXHAUSTED: too many backfills are waiting.
+        RESOURCE_EXHAUSTED, QUEUE_FULL: too many backfills are waiting.
         """
 
     @_abc_1.abstractmethod
     def GetBackfill(
         self,
-        request: _market_data_service_pb2.GetBackfillRequest,
+        request: _backfill_job_pb2.GetBackfillRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.GetBackfillResponse, _abc.Awaitable[_market_data_service_pb2.GetBackfillResponse]]:
+    ) -> _typing.Union[_backfill_job_pb2.GetBackfillResponse, _abc.Awaitable[_backfill_job_pb2.GetBackfillResponse]]:
         """Reads one backfill.
 
         NOT_FOUND: no such backfill.
@@ -529,20 +503,19 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListBackfills(
         self,
-        request: _market_data_service_pb2.ListBackfillsRequest,
+        request: _backfill_job_pb2.ListBackfillsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ListBackfillsResponse, _abc.Awaitable[_market_data_service_pb2.ListBackfillsResponse]]:
+    ) -> _typing.Union[_backfill_job_pb2.ListBackfillsResponse, _abc.Awaitable[_backfill_job_pb2.ListBackfillsResponse]]:
         """Lists backfills, newest first."""
 
     @_abc_1.abstractmethod
     def StreamBackfill(
         self,
-        request: _market_data_service_pb2.StreamBackfillRequest,
+        request: _backfill_job_pb2.StreamBackfillRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_market_data_service_pb2.StreamBackfillResponse], _abc.AsyncIterator[_market_data_service_pb2.StreamBackfillResponse]]:
-        """Streams a backfill as it is now and at each progress until it has ended; the
-        last one has an ended state, then the stream ends with OK. Progress is
-        conflated for a slow reader.
+    ) -> _typing.Union[_abc.Iterator[_backfill_job_pb2.StreamBackfillResponse], _abc.AsyncIterator[_backfill_job_pb2.StreamBackfillResponse]]:
+        """Streams a backfill as it is now and at each progress until it has ended; the last one has an ended
+        state, then the stream ends with OK. Progress is conflated for a slow reader.
 
         NOT_FOUND: no such backfill.
         """
@@ -550,11 +523,11 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def CancelBackfill(
         self,
-        request: _market_data_service_pb2.CancelBackfillRequest,
+        request: _backfill_job_pb2.CancelBackfillRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.CancelBackfillResponse, _abc.Awaitable[_market_data_service_pb2.CancelBackfillResponse]]:
-        """Ends a backfill soon; what is stored stays. Cancelling one that has ended
-        changes nothing and is no error.
+    ) -> _typing.Union[_backfill_job_pb2.CancelBackfillResponse, _abc.Awaitable[_backfill_job_pb2.CancelBackfillResponse]]:
+        """Ends a backfill soon; what is stored stays. Cancelling one that has ended changes nothing and is no
+        error.
 
         NOT_FOUND: no such backfill.
         """
@@ -562,11 +535,11 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ResumeBackfill(
         self,
-        request: _market_data_service_pb2.ResumeBackfillRequest,
+        request: _backfill_job_pb2.ResumeBackfillRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_market_data_service_pb2.ResumeBackfillResponse, _abc.Awaitable[_market_data_service_pb2.ResumeBackfillResponse]]:
-        """Goes on with a canceled or failed backfill where it stopped. Resuming one that
-        is pending, running or succeeded changes nothing and is no error.
+    ) -> _typing.Union[_backfill_job_pb2.ResumeBackfillResponse, _abc.Awaitable[_backfill_job_pb2.ResumeBackfillResponse]]:
+        """Goes on with a canceled or failed backfill where it stopped. Resuming one that is pending, running or
+        succeeded changes nothing and is no error.
 
         NOT_FOUND: no such backfill.
         """

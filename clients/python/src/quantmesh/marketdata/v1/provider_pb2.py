@@ -27,7 +27,7 @@ from quantmesh.marketdata.v1 import bar_pb2 as quantmesh_dot_marketdata_dot_v1_d
 from quantmesh.marketdata.v1 import instrument_pb2 as quantmesh_dot_marketdata_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/marketdata/v1/provider.proto\x12\x17quantmesh.marketdata.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!quantmesh/marketdata/v1/bar.proto\x1a(quantmesh/marketdata/v1/instrument.proto\"\xcc\x01\n\x08Provider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x43\n\x0c\x63\x61pabilities\x18\x06 \x01(\x0b\x32-.quantmesh.marketdata.v1.ProviderCapabilities\x12\x18\n\x10\x64\x65\x66\x61ult_provider\x18\x07 \x01(\x08\"\xec\x03\n\x14ProviderCapabilities\x12:\n\rasset_classes\x18\x01 \x03(\x0e\x32#.quantmesh.marketdata.v1.AssetClass\x12\x38\n\rrequest_kinds\x18\x02 \x03(\x0e\x32!.quantmesh.marketdata.v1.DataKind\x12\x37\n\x0cstream_kinds\x18\x03 \x03(\x0e\x32!.quantmesh.marketdata.v1.DataKind\x12\x0e\n\x06search\x18\x04 \x01(\x08\x12\x34\n\x04\x62\x61rs\x18\x05 \x03(\x0b\x32&.quantmesh.marketdata.v1.BarCapability\x12=\n\x0b\x61\x64justments\x18\x06 \x03(\x0e\x32(.quantmesh.marketdata.v1.PriceAdjustment\x12\x16\n\x0e\x65xtended_hours\x18\x07 \x01(\x08\x12\x16\n\x0emax_book_depth\x18\x08 \x01(\r\x12(\n\x05\x64\x65lay\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13requests_per_minute\x18\n \x01(\r\x12\x1a\n\x12max_stream_symbols\x18\x0b \x01(\r\x12\r\n\x05notes\x18\x0c \x03(\t\"s\n\rBarCapability\x12\x36\n\x08interval\x18\x01 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12*\n\x07history\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\x80\x01\n\x08\x44\x61taKind\x12\x19\n\x15\x44\x41TA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x41TA_KIND_QUOTES\x10\x01\x12\x14\n\x10\x44\x41TA_KIND_TRADES\x10\x02\x12\x12\n\x0e\x44\x41TA_KIND_BARS\x10\x03\x12\x19\n\x15\x44\x41TA_KIND_ORDER_BOOKS\x10\x04\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/marketdata/v1/provider.proto\x12\x17quantmesh.marketdata.v1\x1a\x1egoogle/protobuf/duration.proto\x1a!quantmesh/marketdata/v1/bar.proto\x1a(quantmesh/marketdata/v1/instrument.proto\"\x16\n\x14ListProvidersRequest\"M\n\x15ListProvidersResponse\x12\x34\n\tproviders\x18\x01 \x03(\x0b\x32!.quantmesh.marketdata.v1.Provider\"\xcc\x01\n\x08Provider\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x08\x12\x1a\n\x12unavailable_reason\x18\x04 \x01(\t\x12\x0e\n\x06remedy\x18\x05 \x01(\t\x12\x43\n\x0c\x63\x61pabilities\x18\x06 \x01(\x0b\x32-.quantmesh.marketdata.v1.ProviderCapabilities\x12\x18\n\x10\x64\x65\x66\x61ult_provider\x18\x07 \x01(\x08\"\xec\x03\n\x14ProviderCapabilities\x12:\n\rasset_classes\x18\x01 \x03(\x0e\x32#.quantmesh.marketdata.v1.AssetClass\x12\x38\n\rrequest_kinds\x18\x02 \x03(\x0e\x32!.quantmesh.marketdata.v1.DataKind\x12\x37\n\x0cstream_kinds\x18\x03 \x03(\x0e\x32!.quantmesh.marketdata.v1.DataKind\x12\x0e\n\x06search\x18\x04 \x01(\x08\x12\x34\n\x04\x62\x61rs\x18\x05 \x03(\x0b\x32&.quantmesh.marketdata.v1.BarCapability\x12=\n\x0b\x61\x64justments\x18\x06 \x03(\x0e\x32(.quantmesh.marketdata.v1.PriceAdjustment\x12\x16\n\x0e\x65xtended_hours\x18\x07 \x01(\x08\x12\x16\n\x0emax_book_depth\x18\x08 \x01(\r\x12(\n\x05\x64\x65lay\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13requests_per_minute\x18\n \x01(\r\x12\x1a\n\x12max_stream_symbols\x18\x0b \x01(\r\x12\r\n\x05notes\x18\x0c \x03(\t\"s\n\rBarCapability\x12\x36\n\x08interval\x18\x01 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12*\n\x07history\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\x80\x01\n\x08\x44\x61taKind\x12\x19\n\x15\x44\x41TA_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x41TA_KIND_QUOTES\x10\x01\x12\x14\n\x10\x44\x41TA_KIND_TRADES\x10\x02\x12\x12\n\x0e\x44\x41TA_KIND_BARS\x10\x03\x12\x19\n\x15\x44\x41TA_KIND_ORDER_BOOKS\x10\x04\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quantmesh.marketdata.v1.pro
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\033com.quantmesh.marketdata.v1P\001Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1'
-  _globals['_DATAKIND']._serialized_start=996
-  _globals['_DATAKIND']._serialized_end=1124
-  _globals['_PROVIDER']._serialized_start=177
-  _globals['_PROVIDER']._serialized_end=381
-  _globals['_PROVIDERCAPABILITIES']._serialized_start=384
-  _globals['_PROVIDERCAPABILITIES']._serialized_end=876
-  _globals['_BARCAPABILITY']._serialized_start=878
-  _globals['_BARCAPABILITY']._serialized_end=993
+  _globals['_DATAKIND']._serialized_start=1099
+  _globals['_DATAKIND']._serialized_end=1227
+  _globals['_LISTPROVIDERSREQUEST']._serialized_start=176
+  _globals['_LISTPROVIDERSREQUEST']._serialized_end=198
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=200
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=277
+  _globals['_PROVIDER']._serialized_start=280
+  _globals['_PROVIDER']._serialized_end=484
+  _globals['_PROVIDERCAPABILITIES']._serialized_start=487
+  _globals['_PROVIDERCAPABILITIES']._serialized_end=979
+  _globals['_BARCAPABILITY']._serialized_start=981
+  _globals['_BARCAPABILITY']._serialized_end=1096
 # @@protoc_insertion_point(module_scope)

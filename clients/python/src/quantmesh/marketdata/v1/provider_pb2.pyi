@@ -55,6 +55,47 @@ DATA_KIND_ORDER_BOOKS: DataKind.ValueType  # 4
 Global___DataKind: _TypeAlias = DataKind  # noqa: Y015
 
 @_typing.final
+class ListProvidersRequest(_message.Message):
+    """For MarketDataService.ListProviders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProvidersRequest: _TypeAlias = ListProvidersRequest  # noqa: Y015
+
+@_typing.final
+class ListProvidersResponse(_message.Message):
+    """Answer of MarketDataService.ListProviders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Provider]:
+        """All providers, by name."""
+
+    def __init__(
+        self,
+        *,
+        providers: _abc.Iterable[Global___Provider] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["providers", b"providers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProvidersResponse: _TypeAlias = ListProvidersResponse  # noqa: Y015
+
+@_typing.final
 class Provider(_message.Message):
     """A source of market data, and honestly what it can do here and now."""
 
@@ -76,14 +117,11 @@ class Provider(_message.Message):
     unavailable_reason: _builtins.str
     """Why it is not available, in one sentence. Empty when it is."""
     remedy: _builtins.str
-    """The one line that makes it available: a command to run or a setting to set,
-    for example "QUANTMESH_POLYGON_API_KEY=...". Empty when it is available, or
-    when only waiting helps.
+    """The one line that makes it available: a command to run or a setting to set, for example
+    "QUANTMESH_POLYGON_API_KEY=...". Empty when it is available, or when only waiting helps.
     """
     default_provider: _builtins.bool
-    """True for the one provider that serves an instrument of which no other
-    provider is known.
-    """
+    """True for the one provider that serves an instrument of which no other provider is known."""
     @_builtins.property
     def capabilities(self) -> Global___ProviderCapabilities:
         """What it can do. Filled in also while it is not available."""
@@ -109,9 +147,7 @@ Global___Provider: _TypeAlias = Provider  # noqa: Y015
 
 @_typing.final
 class ProviderCapabilities(_message.Message):
-    """What a provider can do. A request beyond it is answered by
-    FAILED_PRECONDITION; nothing is made up.
-    """
+    """What a provider can do. A request beyond it is answered by FAILED_PRECONDITION; nothing is made up."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -128,9 +164,7 @@ class ProviderCapabilities(_message.Message):
     MAX_STREAM_SYMBOLS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     search: _builtins.bool
-    """Whether its catalogue can be searched. If not, instruments are reached by
-    their symbol alone.
-    """
+    """Whether its catalogue can be searched. If not, instruments are reached by their symbol alone."""
     extended_hours: _builtins.bool
     """Whether it has bars outside the regular session."""
     max_book_depth: _builtins.int
@@ -165,9 +199,7 @@ class ProviderCapabilities(_message.Message):
 
     @_builtins.property
     def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What else a user must know, one sentence each, for example "Quotes carry no
-        sizes."
-        """
+        """What else a user must know, one sentence each, for example "Quotes carry no sizes." """
 
     def __init__(
         self,

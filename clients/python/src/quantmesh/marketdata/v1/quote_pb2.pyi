@@ -39,33 +39,24 @@ class Quote(_message.Message):
     symbol: _builtins.str
     """The instrument."""
     bid_price: _builtins.str
-    """Highest price somebody pays, a decimal in the instrument's currency. Empty
-    when nobody bids.
-    """
+    """Highest price somebody pays, a decimal in the instrument's currency. Empty when nobody bids."""
     bid_size: _builtins.str
-    """Quantity bid at `bid_price`, a decimal. Empty when nobody bids, or when the
-    provider gives prices only.
-    """
+    """Quantity bid at `bid_price`, a decimal. Empty when nobody bids, or when the provider gives prices only."""
     ask_price: _builtins.str
-    """Lowest price somebody sells at, a decimal in the instrument's currency.
-    Empty when nobody offers.
-    """
+    """Lowest price somebody sells at, a decimal in the instrument's currency. Empty when nobody offers."""
     ask_size: _builtins.str
-    """Quantity offered at `ask_price`, a decimal. Empty when nobody offers, or
-    when the provider gives prices only.
+    """Quantity offered at `ask_price`, a decimal. Empty when nobody offers, or when the provider gives prices
+    only.
     """
     merged_count: _builtins.int
-    """How many earlier quotes of this instrument were merged into this one because
-    the reader was slower than the market, and were never sent. 0: none. Over a
-    whole stream, received messages plus their counts are all the quotes there
-    were.
+    """How many earlier quotes of this instrument were merged into this one because the reader was slower than
+    the market, and were never sent. 0: none. Over a whole stream, received messages plus their counts are
+    all the quotes there were.
     """
     provider: _builtins.str
     """The provider it came from."""
     last_price: _builtins.str
-    """Price of the last trade, a decimal in the instrument's currency. Empty when
-    it is not known.
-    """
+    """Price of the last trade, a decimal in the instrument's currency. Empty when it is not known."""
     @_builtins.property
     def quote_time(self) -> _timestamp_pb2.Timestamp:
         """When the venue made the quote, UTC. Its age is counted from here."""
@@ -111,9 +102,7 @@ class Trade(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     CONDITIONS_FIELD_NUMBER: _builtins.int
     trade_id: _builtins.str
-    """The venue's or provider's id, unique for the instrument. Empty where the
-    provider gives none.
-    """
+    """The venue's or provider's id, unique for the instrument. Empty where the provider gives none."""
     symbol: _builtins.str
     """The instrument."""
     price: _builtins.str
@@ -121,9 +110,7 @@ class Trade(_message.Message):
     size: _builtins.str
     """Quantity, a decimal greater than zero."""
     aggressor_side: _side_pb2.Side.ValueType
-    """Side of the party that took the liquidity. SIDE_UNSPECIFIED when it is not
-    known.
-    """
+    """Side of the party that took the liquidity. SIDE_UNSPECIFIED when it is not known."""
     provider: _builtins.str
     """The provider it came from."""
     @_builtins.property
@@ -170,9 +157,7 @@ class OrderBook(_message.Message):
     symbol: _builtins.str
     """The instrument."""
     merged_count: _builtins.int
-    """How many earlier states were merged into this one and never sent, as in
-    Quote. 0: none.
-    """
+    """How many earlier states were merged into this one and never sent, as in Quote. 0: none."""
     provider: _builtins.str
     """The provider it came from."""
     @_builtins.property

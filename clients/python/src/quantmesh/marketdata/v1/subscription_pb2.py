@@ -22,12 +22,18 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from quantmesh.marketdata.v1 import bar_pb2 as quantmesh_dot_marketdata_dot_v1_dot_bar__pb2
+from quantmesh.marketdata.v1 import market_data_query_pb2 as quantmesh_dot_marketdata_dot_v1_dot_market__data__query__pb2
+from quantmesh.marketdata.v1 import market_data_stream_pb2 as quantmesh_dot_marketdata_dot_v1_dot_market__data__stream__pb2
+from quantmesh.marketdata.v1 import quote_pb2 as quantmesh_dot_marketdata_dot_v1_dot_quote__pb2
+from quantmesh.type.v1 import rules_pb2 as quantmesh_dot_type_dot_v1_dot_rules__pb2
+from quantmesh.type.v1 import stream_pb2 as quantmesh_dot_type_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*quantmesh/marketdata/v1/subscription.proto\x12\x17quantmesh.marketdata.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!quantmesh/marketdata/v1/bar.proto\"\xaa\x01\n\x0cSubscription\x12\x31\n\x07\x63hannel\x18\x01 \x01(\x0e\x32 .quantmesh.marketdata.v1.Channel\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x36\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x05 \x01(\r\"\xcf\x01\n\x0fSubscriptionAck\x12\x34\n\x05\x61\x64\x64\x65\x64\x18\x01 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription\x12\x36\n\x07removed\x18\x02 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription\x12\x38\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32&.quantmesh.marketdata.v1.SymbolFailure\x12\x14\n\x0c\x61\x63tive_count\x18\x04 \x01(\r\"P\n\x10SubscriptionList\x12<\n\rsubscriptions\x18\x01 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription\"C\n\rSymbolFailure\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\x8e\x02\n\x0cStreamStatus\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32$.quantmesh.marketdata.v1.StreamState\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07symbols\x18\x03 \x03(\t\x12/\n\x0bstatus_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0egap_start_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cgap_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07message\x18\x07 \x01(\t*t\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HANNEL_QUOTES\x10\x01\x12\x12\n\x0e\x43HANNEL_TRADES\x10\x02\x12\x10\n\x0c\x43HANNEL_BARS\x10\x03\x12\x16\n\x12\x43HANNEL_ORDER_BOOK\x10\x04*\x9d\x01\n\x0bStreamState\x12\x1c\n\x18STREAM_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11STREAM_STATE_LIVE\x10\x01\x12\x1d\n\x19STREAM_STATE_RECONNECTING\x10\x02\x12\x1d\n\x19STREAM_STATE_RESUBSCRIBED\x10\x03\x12\x1b\n\x17STREAM_STATE_BACKFILLED\x10\x04\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*quantmesh/marketdata/v1/subscription.proto\x12\x17quantmesh.marketdata.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x17google/rpc/status.proto\x1a!quantmesh/marketdata/v1/bar.proto\x1a/quantmesh/marketdata/v1/market_data_query.proto\x1a\x30quantmesh/marketdata/v1/market_data_stream.proto\x1a#quantmesh/marketdata/v1/quote.proto\x1a\x1dquantmesh/type/v1/rules.proto\x1a\x1equantmesh/type/v1/stream.proto\"\xd3\x02\n\x10SubscribeRequest\x12\"\n\nrequest_id\x18\x01 \x01(\tB\x0e\xbaH\x0br\x06\xb0\x94\xe1\x8f\x02\x01\xd8\x01\x01\x12>\n\tsubscribe\x18\x02 \x01(\x0b\x32).quantmesh.marketdata.v1.AddSubscriptionsH\x00\x12\x43\n\x0bunsubscribe\x18\x03 \x01(\x0b\x32,.quantmesh.marketdata.v1.RemoveSubscriptionsH\x00\x12:\n\x04list\x18\x04 \x01(\x0b\x32*.quantmesh.marketdata.v1.ListSubscriptionsH\x00\x12I\n\x12heartbeat_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\x0c\"\x03\x08\xac\x02\x32\x05\x10\x80\xc2\xd7/B\x0f\n\x06\x61\x63tion\x12\x05\xbaH\x02\x08\x01\"\x81\x04\n\x10\x41\x64\x64Subscriptions\x12>\n\x07\x63hannel\x18\x01 \x01(\x0e\x32 .quantmesh.marketdata.v1.ChannelB\x0b\xbaH\x08\x82\x01\x02\x10\x01\xc8\x01\x01\x12(\n\x07symbols\x18\x02 \x03(\tB\x17\xbaH\x14\x92\x01\x11\x08\x01\x10\xe8\x07\x18\x01\"\x08r\x06\xb8\x94\xe1\x8f\x02\x01\x12@\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarIntervalB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12 \n\x08provider\x18\x04 \x01(\tB\x0e\xbaH\x0br\x06\xc8\x94\xe1\x8f\x02\x01\xd8\x01\x01\x12\x19\n\x05\x64\x65pth\x18\x05 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00:\x83\x02\xbaH\xff\x01\x1a\x95\x01\n\x1a\x61\x64\x64_subscriptions.interval\x12Jinterval is required for CHANNEL_BARS and must be unset for other channels\x1a+(this.channel == 3) == (this.interval != 0)\x1a\x65\n\x17\x61\x64\x64_subscriptions.depth\x12$depth is for CHANNEL_ORDER_BOOK only\x1a$this.channel == 4 || this.depth == 0\"\xde\x01\n\x13RemoveSubscriptions\x12;\n\x07\x63hannel\x18\x01 \x01(\x0e\x32 .quantmesh.marketdata.v1.ChannelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12&\n\x07symbols\x18\x02 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10\xe8\x07\x18\x01\"\x08r\x06\xb8\x94\xe1\x8f\x02\x01\x12@\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarIntervalB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12 \n\x08provider\x18\x04 \x01(\tB\x0e\xbaH\x0br\x06\xc8\x94\xe1\x8f\x02\x01\xd8\x01\x01\"\x13\n\x11ListSubscriptions\"\xb8\x04\n\x11SubscribeResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x37\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32(.quantmesh.marketdata.v1.SubscriptionAckH\x00\x12\x42\n\rsubscriptions\x18\x03 \x01(\x0b\x32).quantmesh.marketdata.v1.SubscriptionListH\x00\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12/\n\x05quote\x18\x05 \x01(\x0b\x32\x1e.quantmesh.marketdata.v1.QuoteH\x00\x12/\n\x05trade\x18\x06 \x01(\x0b\x32\x1e.quantmesh.marketdata.v1.TradeH\x00\x12+\n\x03\x62\x61r\x18\x07 \x01(\x0b\x32\x1c.quantmesh.marketdata.v1.BarH\x00\x12\x38\n\norder_book\x18\x08 \x01(\x0b\x32\".quantmesh.marketdata.v1.OrderBookH\x00\x12\x31\n\theartbeat\x18\t \x01(\x0b\x32\x1c.quantmesh.type.v1.HeartbeatH\x00\x12\x37\n\x06status\x18\n \x01(\x0b\x32%.quantmesh.marketdata.v1.StreamStatusH\x00\x12-\n\x07goodbye\x18\x0b \x01(\x0b\x32\x1a.quantmesh.type.v1.GoodbyeH\x00\x42\t\n\x07message\"\xaa\x01\n\x0cSubscription\x12\x31\n\x07\x63hannel\x18\x01 \x01(\x0e\x32 .quantmesh.marketdata.v1.Channel\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x36\n\x08interval\x18\x03 \x01(\x0e\x32$.quantmesh.marketdata.v1.BarInterval\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\r\n\x05\x64\x65pth\x18\x05 \x01(\r\"\xcf\x01\n\x0fSubscriptionAck\x12\x34\n\x05\x61\x64\x64\x65\x64\x18\x01 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription\x12\x36\n\x07removed\x18\x02 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription\x12\x38\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32&.quantmesh.marketdata.v1.SymbolFailure\x12\x14\n\x0c\x61\x63tive_count\x18\x04 \x01(\r\"P\n\x10SubscriptionList\x12<\n\rsubscriptions\x18\x01 \x03(\x0b\x32%.quantmesh.marketdata.v1.Subscription*t\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HANNEL_QUOTES\x10\x01\x12\x12\n\x0e\x43HANNEL_TRADES\x10\x02\x12\x10\n\x0c\x43HANNEL_BARS\x10\x03\x12\x16\n\x12\x43HANNEL_ORDER_BOOK\x10\x04\x42V\n\x1b\x63om.quantmesh.marketdata.v1P\x01Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +41,48 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quantmesh.marketdata.v1.sub
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\033com.quantmesh.marketdata.v1P\001Z5quantmesh/gen/go/quantmesh/marketdata/v1;marketdatav1'
-  _globals['_CHANNEL']._serialized_start=971
-  _globals['_CHANNEL']._serialized_end=1087
-  _globals['_STREAMSTATE']._serialized_start=1090
-  _globals['_STREAMSTATE']._serialized_end=1247
-  _globals['_SUBSCRIPTION']._serialized_start=165
-  _globals['_SUBSCRIPTION']._serialized_end=335
-  _globals['_SUBSCRIPTIONACK']._serialized_start=338
-  _globals['_SUBSCRIPTIONACK']._serialized_end=545
-  _globals['_SUBSCRIPTIONLIST']._serialized_start=547
-  _globals['_SUBSCRIPTIONLIST']._serialized_end=627
-  _globals['_SYMBOLFAILURE']._serialized_start=629
-  _globals['_SYMBOLFAILURE']._serialized_end=696
-  _globals['_STREAMSTATUS']._serialized_start=699
-  _globals['_STREAMSTATUS']._serialized_end=969
+  _globals['_SUBSCRIBEREQUEST'].oneofs_by_name['action']._loaded_options = None
+  _globals['_SUBSCRIBEREQUEST'].oneofs_by_name['action']._serialized_options = b'\272H\002\010\001'
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\013r\006\260\224\341\217\002\001\330\001\001'
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_interval']._loaded_options = None
+  _globals['_SUBSCRIBEREQUEST'].fields_by_name['heartbeat_interval']._serialized_options = b'\272H\017\252\001\014\"\003\010\254\0022\005\020\200\302\327/'
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['channel']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['channel']._serialized_options = b'\272H\010\202\001\002\020\001\310\001\001'
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['symbols']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['symbols']._serialized_options = b'\272H\024\222\001\021\010\001\020\350\007\030\001\"\010r\006\270\224\341\217\002\001'
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['interval']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['interval']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['provider']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['provider']._serialized_options = b'\272H\013r\006\310\224\341\217\002\001\330\001\001'
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['depth']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS'].fields_by_name['depth']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_ADDSUBSCRIPTIONS']._loaded_options = None
+  _globals['_ADDSUBSCRIPTIONS']._serialized_options = b'\272H\377\001\032\225\001\n\032add_subscriptions.interval\022Jinterval is required for CHANNEL_BARS and must be unset for other channels\032+(this.channel == 3) == (this.interval != 0)\032e\n\027add_subscriptions.depth\022$depth is for CHANNEL_ORDER_BOOK only\032$this.channel == 4 || this.depth == 0'
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['channel']._loaded_options = None
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['channel']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['symbols']._loaded_options = None
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['symbols']._serialized_options = b'\272H\022\222\001\017\020\350\007\030\001\"\010r\006\270\224\341\217\002\001'
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['interval']._loaded_options = None
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['interval']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['provider']._loaded_options = None
+  _globals['_REMOVESUBSCRIPTIONS'].fields_by_name['provider']._serialized_options = b'\272H\013r\006\310\224\341\217\002\001\330\001\001'
+  _globals['_CHANNEL']._serialized_start=2531
+  _globals['_CHANNEL']._serialized_end=2647
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=392
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=731
+  _globals['_ADDSUBSCRIPTIONS']._serialized_start=734
+  _globals['_ADDSUBSCRIPTIONS']._serialized_end=1247
+  _globals['_REMOVESUBSCRIPTIONS']._serialized_start=1250
+  _globals['_REMOVESUBSCRIPTIONS']._serialized_end=1472
+  _globals['_LISTSUBSCRIPTIONS']._serialized_start=1474
+  _globals['_LISTSUBSCRIPTIONS']._serialized_end=1493
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=1496
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2064
+  _globals['_SUBSCRIPTION']._serialized_start=2067
+  _globals['_SUBSCRIPTION']._serialized_end=2237
+  _globals['_SUBSCRIPTIONACK']._serialized_start=2240
+  _globals['_SUBSCRIPTIONACK']._serialized_end=2447
+  _globals['_SUBSCRIPTIONLIST']._serialized_start=2449
+  _globals['_SUBSCRIPTIONLIST']._serialized_end=2529
 # @@protoc_insertion_point(module_scope)

@@ -5,12 +5,16 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from quantmesh.marketdata.v1 import bar_pb2 as _bar_pb2
+from quantmesh.marketdata.v1 import market_data_query_pb2 as _market_data_query_pb2
+from quantmesh.marketdata.v1 import market_data_stream_pb2 as _market_data_stream_pb2
+from quantmesh.marketdata.v1 import quote_pb2 as _quote_pb2
+from quantmesh.type.v1 import stream_pb2 as _stream_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -54,54 +58,245 @@ CHANNEL_ORDER_BOOK: Channel.ValueType  # 4
 """Order books, conflated."""
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
-class _StreamState:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+@_typing.final
+class SubscribeRequest(_message.Message):
+    """Request on a Subscribe stream."""
 
-class _StreamStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StreamState.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    STREAM_STATE_UNSPECIFIED: _StreamState.ValueType  # 0
-    """Not said."""
-    STREAM_STATE_LIVE: _StreamState.ValueType  # 1
-    """The upstream is subscribed for the first time and data will follow."""
-    STREAM_STATE_RECONNECTING: _StreamState.ValueType  # 2
-    """The upstream is lost or mute. The server reconnects by itself; what was sent
-    last is getting old.
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SUBSCRIBE_FIELD_NUMBER: _builtins.int
+    UNSUBSCRIBE_FIELD_NUMBER: _builtins.int
+    LIST_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The caller's name for this request, given back with its answer: up to 64 printable ASCII characters
+    without spaces. It need not be unique, and may be empty.
     """
-    STREAM_STATE_RESUBSCRIBED: _StreamState.ValueType  # 3
-    """The upstream is subscribed again. Quotes and order books are current with
-    the next message. Trades of the gap are lost.
-    """
-    STREAM_STATE_BACKFILLED: _StreamState.ValueType  # 4
-    """Bars of the gap were fetched and sent, in order, before this message. Bars
-    that could not be fetched are not in the stream: use ListBars.
+    @_builtins.property
+    def subscribe(self) -> Global___AddSubscriptions:
+        """Add subscriptions."""
+
+    @_builtins.property
+    def unsubscribe(self) -> Global___RemoveSubscriptions:
+        """Remove subscriptions."""
+
+    @_builtins.property
+    def list(self) -> Global___ListSubscriptions:
+        """Show the subscriptions of the stream."""
+
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """From now on, how long the stream may be silent before a heartbeat is sent: 100 ms to 5 minutes. Default:
+        as it was; 15 s at first.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        subscribe: Global___AddSubscriptions | None = ...,
+        unsubscribe: Global___RemoveSubscriptions | None = ...,
+        list: Global___ListSubscriptions | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "heartbeat_interval", b"heartbeat_interval", "list", b"list", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "heartbeat_interval", b"heartbeat_interval", "list", b"list", "request_id", b"request_id", "subscribe", b"subscribe", "unsubscribe", b"unsubscribe"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["subscribe", "unsubscribe", "list"]  # noqa: Y015
+    _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
+
+Global___SubscribeRequest: _TypeAlias = SubscribeRequest  # noqa: Y015
+
+@_typing.final
+class AddSubscriptions(_message.Message):
+    """Adds subscriptions to a Subscribe stream, which holds at most 10000. Beyond that, the request is answered
+    by RESOURCE_EXHAUSTED and adds nothing.
     """
 
-class StreamState(_StreamState, metaclass=_StreamStateEnumTypeWrapper):
-    """What happened to the upstream of a stream."""
+    DESCRIPTOR: _descriptor.Descriptor
 
-STREAM_STATE_UNSPECIFIED: StreamState.ValueType  # 0
-"""Not said."""
-STREAM_STATE_LIVE: StreamState.ValueType  # 1
-"""The upstream is subscribed for the first time and data will follow."""
-STREAM_STATE_RECONNECTING: StreamState.ValueType  # 2
-"""The upstream is lost or mute. The server reconnects by itself; what was sent
-last is getting old.
-"""
-STREAM_STATE_RESUBSCRIBED: StreamState.ValueType  # 3
-"""The upstream is subscribed again. Quotes and order books are current with
-the next message. Trades of the gap are lost.
-"""
-STREAM_STATE_BACKFILLED: StreamState.ValueType  # 4
-"""Bars of the gap were fetched and sent, in order, before this message. Bars
-that could not be fetched are not in the stream: use ListBars.
-"""
-Global___StreamState: _TypeAlias = StreamState  # noqa: Y015
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    channel: Global___Channel.ValueType
+    """Required. What to send."""
+    interval: _bar_pb2.BarInterval.ValueType
+    """The interval of CHANNEL_BARS, where it is required. Unset for other channels."""
+    provider: _builtins.str
+    """The provider to ask. Empty: each instrument's own."""
+    depth: _builtins.int
+    """Levels a side of CHANNEL_ORDER_BOOK, at most 1000. 0: 10. Unset for other channels."""
+    @_builtins.property
+    def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. The instruments, 1 to 1000, each once. An unknown one is listed in `failures` of the ack and
+        does not affect the others.
+        """
+
+    def __init__(
+        self,
+        *,
+        channel: Global___Channel.ValueType = ...,
+        symbols: _abc.Iterable[_builtins.str] | None = ...,
+        interval: _bar_pb2.BarInterval.ValueType = ...,
+        provider: _builtins.str = ...,
+        depth: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "depth", b"depth", "interval", b"interval", "provider", b"provider", "symbols", b"symbols"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddSubscriptions: _TypeAlias = AddSubscriptions  # noqa: Y015
+
+@_typing.final
+class RemoveSubscriptions(_message.Message):
+    """Removes subscriptions from a Subscribe stream. Removing one that is not there is no error."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SYMBOLS_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    channel: Global___Channel.ValueType
+    """Only of this channel. Unset: of every channel."""
+    interval: _bar_pb2.BarInterval.ValueType
+    """Only bars of this interval. Unset: of every interval."""
+    provider: _builtins.str
+    """Only from this provider. Empty: from every one."""
+    @_builtins.property
+    def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only of these instruments, at most 1000, each once. Empty: of every one."""
+
+    def __init__(
+        self,
+        *,
+        channel: Global___Channel.ValueType = ...,
+        symbols: _abc.Iterable[_builtins.str] | None = ...,
+        interval: _bar_pb2.BarInterval.ValueType = ...,
+        provider: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "interval", b"interval", "provider", b"provider", "symbols", b"symbols"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveSubscriptions: _TypeAlias = RemoveSubscriptions  # noqa: Y015
+
+@_typing.final
+class ListSubscriptions(_message.Message):
+    """Asks for the subscriptions of a Subscribe stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSubscriptions: _TypeAlias = ListSubscriptions  # noqa: Y015
+
+@_typing.final
+class SubscribeResponse(_message.Message):
+    """Message on a Subscribe stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACK_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTIONS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    TRADE_FIELD_NUMBER: _builtins.int
+    BAR_FIELD_NUMBER: _builtins.int
+    ORDER_BOOK_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    GOODBYE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The `request_id` of the request that this answers. Empty on everything that is no answer."""
+    @_builtins.property
+    def ack(self) -> Global___SubscriptionAck:
+        """Answer: the subscriptions were added or removed."""
+
+    @_builtins.property
+    def subscriptions(self) -> Global___SubscriptionList:
+        """Answer: the subscriptions as they are."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Answer: the request failed and changed nothing. Never a reason to stop reading."""
+
+    @_builtins.property
+    def quote(self) -> _quote_pb2.Quote:
+        """A quote of CHANNEL_QUOTES."""
+
+    @_builtins.property
+    def trade(self) -> _quote_pb2.Trade:
+        """A trade of CHANNEL_TRADES."""
+
+    @_builtins.property
+    def bar(self) -> _bar_pb2.Bar:
+        """A bar of CHANNEL_BARS, complete or partial."""
+
+    @_builtins.property
+    def order_book(self) -> _quote_pb2.OrderBook:
+        """An order book of CHANNEL_ORDER_BOOK, whole each time."""
+
+    @_builtins.property
+    def heartbeat(self) -> _stream_pb2.Heartbeat:
+        """Nothing was sent for `heartbeat_interval`. Its sequence is the number of quotes, trades, bars and
+        order books sent on this stream so far.
+        """
+
+    @_builtins.property
+    def status(self) -> _market_data_stream_pb2.StreamStatus:
+        """News about the upstream."""
+
+    @_builtins.property
+    def goodbye(self) -> _stream_pb2.Goodbye:
+        """The server shuts down; the stream ends with OK. Sequence as in `heartbeat`."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        ack: Global___SubscriptionAck | None = ...,
+        subscriptions: Global___SubscriptionList | None = ...,
+        error: _status_pb2.Status | None = ...,
+        quote: _quote_pb2.Quote | None = ...,
+        trade: _quote_pb2.Trade | None = ...,
+        bar: _bar_pb2.Bar | None = ...,
+        order_book: _quote_pb2.OrderBook | None = ...,
+        heartbeat: _stream_pb2.Heartbeat | None = ...,
+        status: _market_data_stream_pb2.StreamStatus | None = ...,
+        goodbye: _stream_pb2.Goodbye | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "bar", b"bar", "error", b"error", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "message", b"message", "order_book", b"order_book", "quote", b"quote", "status", b"status", "subscriptions", b"subscriptions", "trade", b"trade"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "bar", b"bar", "error", b"error", "goodbye", b"goodbye", "heartbeat", b"heartbeat", "message", b"message", "order_book", b"order_book", "quote", b"quote", "request_id", b"request_id", "status", b"status", "subscriptions", b"subscriptions", "trade", b"trade"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["ack", "subscriptions", "error", "quote", "trade", "bar", "order_book", "heartbeat", "status", "goodbye"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___SubscribeResponse: _TypeAlias = SubscribeResponse  # noqa: Y015
 
 @_typing.final
 class Subscription(_message.Message):
-    """One instrument on one channel of a Subscribe stream. Channel, symbol, interval
-    and provider together are its identity: subscribing it again changes nothing.
+    """One instrument on one channel of a Subscribe stream. Channel, symbol, interval and provider together are
+    its identity: subscribing it again changes nothing.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -159,7 +354,7 @@ class SubscriptionAck(_message.Message):
         """What this request removed. A subscription that was not there is not in it."""
 
     @_builtins.property
-    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___SymbolFailure]:
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[_market_data_query_pb2.SymbolFailure]:
         """Symbols that could not be subscribed, and why. The others are not affected."""
 
     def __init__(
@@ -167,7 +362,7 @@ class SubscriptionAck(_message.Message):
         *,
         added: _abc.Iterable[Global___Subscription] | None = ...,
         removed: _abc.Iterable[Global___Subscription] | None = ...,
-        failures: _abc.Iterable[Global___SymbolFailure] | None = ...,
+        failures: _abc.Iterable[_market_data_query_pb2.SymbolFailure] | None = ...,
         active_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -201,91 +396,3 @@ class SubscriptionList(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubscriptionList: _TypeAlias = SubscriptionList  # noqa: Y015
-
-@_typing.final
-class SymbolFailure(_message.Message):
-    """A symbol for which a request over several symbols failed."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SYMBOL_FIELD_NUMBER: _builtins.int
-    STATUS_FIELD_NUMBER: _builtins.int
-    symbol: _builtins.str
-    """The symbol as the request named it."""
-    @_builtins.property
-    def status(self) -> _status_pb2.Status:
-        """What a request for this symbol alone would have failed with. `code` is never
-        OK.
-        """
-
-    def __init__(
-        self,
-        *,
-        symbol: _builtins.str = ...,
-        status: _status_pb2.Status | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "symbol", b"symbol"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SymbolFailure: _TypeAlias = SymbolFailure  # noqa: Y015
-
-@_typing.final
-class StreamStatus(_message.Message):
-    """News about a stream itself: its upstream broke, or is back. It never ends the
-    stream and needs no answer.
-    """
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    STATE_FIELD_NUMBER: _builtins.int
-    PROVIDER_FIELD_NUMBER: _builtins.int
-    SYMBOLS_FIELD_NUMBER: _builtins.int
-    STATUS_TIME_FIELD_NUMBER: _builtins.int
-    GAP_START_TIME_FIELD_NUMBER: _builtins.int
-    GAP_END_TIME_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
-    state: Global___StreamState.ValueType
-    """What happened."""
-    provider: _builtins.str
-    """The provider concerned."""
-    message: _builtins.str
-    """What happened, in one sentence for people."""
-    @_builtins.property
-    def symbols(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The instruments concerned, of those that the stream subscribes to."""
-
-    @_builtins.property
-    def status_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened, UTC."""
-
-    @_builtins.property
-    def gap_start_time(self) -> _timestamp_pb2.Timestamp:
-        """Start of the span in which data may be missing, inclusive, UTC. Set in
-        STREAM_STATE_RESUBSCRIBED and STREAM_STATE_BACKFILLED.
-        """
-
-    @_builtins.property
-    def gap_end_time(self) -> _timestamp_pb2.Timestamp:
-        """End of that span, exclusive, UTC."""
-
-    def __init__(
-        self,
-        *,
-        state: Global___StreamState.ValueType = ...,
-        provider: _builtins.str = ...,
-        symbols: _abc.Iterable[_builtins.str] | None = ...,
-        status_time: _timestamp_pb2.Timestamp | None = ...,
-        gap_start_time: _timestamp_pb2.Timestamp | None = ...,
-        gap_end_time: _timestamp_pb2.Timestamp | None = ...,
-        message: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["gap_end_time", b"gap_end_time", "gap_start_time", b"gap_start_time", "status_time", b"status_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gap_end_time", b"gap_end_time", "gap_start_time", b"gap_start_time", "message", b"message", "provider", b"provider", "state", b"state", "status_time", b"status_time", "symbols", b"symbols"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___StreamStatus: _TypeAlias = StreamStatus  # noqa: Y015

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from quantmesh.marketdata.v1 import instrument_pb2 as quantmesh_dot_marketdata_dot_v1_dot_instrument__pb2
 from quantmesh.trading.v1 import order_pb2 as quantmesh_dot_trading_dot_v1_dot_order__pb2
 from quantmesh.type.v1 import time_in_force_pb2 as quantmesh_dot_type_dot_v1_dot_time__in__force__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!quantmesh/trading/v1/broker.proto\x12\x14quantmesh.trading.v1\x1a quantmesh/trading/v1/order.proto\x1a%quantmesh/type/v1/time_in_force.proto\"\xb9\x03\n\x06\x42roker\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x11\n\tsimulated\x18\x04 \x01(\x08\x12\x34\n\x0border_types\x18\x05 \x03(\x0e\x32\x1f.quantmesh.trading.v1.OrderKind\x12\x36\n\x0etimes_in_force\x18\x06 \x03(\x0e\x32\x1e.quantmesh.type.v1.TimeInForce\x12;\n\rnative_groups\x18\x07 \x03(\x0e\x32$.quantmesh.trading.v1.OrderGroupType\x12\x1d\n\x15\x66ractional_quantities\x18\x08 \x01(\x08\x12\x18\n\x10\x63lient_order_ids\x18\t \x01(\x08\x12\x18\n\x10replace_in_place\x18\n \x01(\x08\x12\x0f\n\x07replace\x18\x0b \x01(\x08\x12\x15\n\rshort_selling\x18\x0c \x01(\x08\x12\x11\n\tpost_only\x18\r \x01(\x08\x12\x13\n\x0breduce_only\x18\x0e \x01(\x08\x12\x15\n\rasset_classes\x18\x0f \x03(\t\"\x14\n\x12ListBrokersRequest\"D\n\x13ListBrokersResponse\x12-\n\x07\x62rokers\x18\x01 \x03(\x0b\x32\x1c.quantmesh.trading.v1.Broker*\xa2\x01\n\tOrderKind\x12\x1a\n\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_KIND_MARKET\x10\x01\x12\x14\n\x10ORDER_KIND_LIMIT\x10\x02\x12\x13\n\x0fORDER_KIND_STOP\x10\x03\x12\x19\n\x15ORDER_KIND_STOP_LIMIT\x10\x04\x12\x1c\n\x18ORDER_KIND_TRAILING_STOP\x10\x05\x42M\n\x18\x63om.quantmesh.trading.v1P\x01Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!quantmesh/trading/v1/broker.proto\x12\x14quantmesh.trading.v1\x1a(quantmesh/marketdata/v1/instrument.proto\x1a quantmesh/trading/v1/order.proto\x1a%quantmesh/type/v1/time_in_force.proto\"\xde\x03\n\x06\x42roker\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x11\n\tsimulated\x18\x04 \x01(\x08\x12\x34\n\x0border_types\x18\x05 \x03(\x0e\x32\x1f.quantmesh.trading.v1.OrderKind\x12\x36\n\x0etimes_in_force\x18\x06 \x03(\x0e\x32\x1e.quantmesh.type.v1.TimeInForce\x12;\n\rnative_groups\x18\x07 \x03(\x0e\x32$.quantmesh.trading.v1.OrderGroupType\x12\x1d\n\x15\x66ractional_quantities\x18\x08 \x01(\x08\x12\x18\n\x10\x63lient_order_ids\x18\t \x01(\x08\x12\x18\n\x10replace_in_place\x18\n \x01(\x08\x12\x0f\n\x07replace\x18\x0b \x01(\x08\x12\x15\n\rshort_selling\x18\x0c \x01(\x08\x12\x11\n\tpost_only\x18\r \x01(\x08\x12\x13\n\x0breduce_only\x18\x0e \x01(\x08\x12:\n\rasset_classes\x18\x0f \x03(\x0e\x32#.quantmesh.marketdata.v1.AssetClass\"\x14\n\x12ListBrokersRequest\"D\n\x13ListBrokersResponse\x12-\n\x07\x62rokers\x18\x01 \x03(\x0b\x32\x1c.quantmesh.trading.v1.Broker*\xa2\x01\n\tOrderKind\x12\x1a\n\x16ORDER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11ORDER_KIND_MARKET\x10\x01\x12\x14\n\x10ORDER_KIND_LIMIT\x10\x02\x12\x13\n\x0fORDER_KIND_STOP\x10\x03\x12\x19\n\x15ORDER_KIND_STOP_LIMIT\x10\x04\x12\x1c\n\x18ORDER_KIND_TRAILING_STOP\x10\x05\x42M\n\x18\x63om.quantmesh.trading.v1P\x01Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,12 +35,12 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quantmesh.trading.v1.broker
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\030com.quantmesh.trading.v1P\001Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1'
-  _globals['_ORDERKIND']._serialized_start=669
-  _globals['_ORDERKIND']._serialized_end=831
-  _globals['_BROKER']._serialized_start=133
-  _globals['_BROKER']._serialized_end=574
-  _globals['_LISTBROKERSREQUEST']._serialized_start=576
-  _globals['_LISTBROKERSREQUEST']._serialized_end=596
-  _globals['_LISTBROKERSRESPONSE']._serialized_start=598
-  _globals['_LISTBROKERSRESPONSE']._serialized_end=666
+  _globals['_ORDERKIND']._serialized_start=748
+  _globals['_ORDERKIND']._serialized_end=910
+  _globals['_BROKER']._serialized_start=175
+  _globals['_BROKER']._serialized_end=653
+  _globals['_LISTBROKERSREQUEST']._serialized_start=655
+  _globals['_LISTBROKERSREQUEST']._serialized_end=675
+  _globals['_LISTBROKERSRESPONSE']._serialized_start=677
+  _globals['_LISTBROKERSRESPONSE']._serialized_end=745
 # @@protoc_insertion_point(module_scope)

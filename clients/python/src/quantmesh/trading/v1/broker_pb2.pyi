@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from quantmesh.marketdata.v1 import instrument_pb2 as _instrument_pb2
 from quantmesh.trading.v1 import order_pb2 as _order_pb2
 from quantmesh.type.v1 import time_in_force_pb2 as _time_in_force_pb2
 import builtins as _builtins
@@ -117,8 +118,8 @@ class Broker(_message.Message):
         """The groups that it runs itself. Other groups are run by the server, which then must be up."""
 
     @_builtins.property
-    def asset_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The asset classes that it trades, as MarketDataService names them: "equity", "fx", "crypto", ..."""
+    def asset_classes(self) -> _containers.RepeatedScalarFieldContainer[_instrument_pb2.AssetClass.ValueType]:
+        """The asset classes that it trades."""
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class Broker(_message.Message):
         short_selling: _builtins.bool = ...,
         post_only: _builtins.bool = ...,
         reduce_only: _builtins.bool = ...,
-        asset_classes: _abc.Iterable[_builtins.str] | None = ...,
+        asset_classes: _abc.Iterable[_instrument_pb2.AssetClass.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from quantmesh.type.v1 import time_in_force_pb2 as quantmesh_dot_type_dot_v1_dot_time__in__force__pb2
-from quantmesh.type.v1 import trading_state_pb2 as quantmesh_dot_type_dot_v1_dot_trading__state__pb2
 from quantmesh.trading.v1 import fill_pb2 as quantmesh_dot_trading_dot_v1_dot_fill__pb2
 from quantmesh.trading.v1 import order_pb2 as quantmesh_dot_trading_dot_v1_dot_order__pb2
+from quantmesh.type.v1 import rule_result_pb2 as quantmesh_dot_type_dot_v1_dot_rule__result__pb2
+from quantmesh.type.v1 import time_in_force_pb2 as quantmesh_dot_type_dot_v1_dot_time__in__force__pb2
+from quantmesh.type.v1 import trading_state_pb2 as quantmesh_dot_type_dot_v1_dot_trading__state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/trading/v1/order_event.proto\x12\x14quantmesh.trading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%quantmesh/type/v1/time_in_force.proto\x1a%quantmesh/type/v1/trading_state.proto\x1a\x1fquantmesh/trading/v1/fill.proto\x1a quantmesh/trading/v1/order.proto\"\xf4\x0c\n\nOrderEvent\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12*\n\x05order\x18\x05 \x01(\x0b\x32\x1b.quantmesh.trading.v1.Order\x12\x33\n\x06placed\x18\n \x01(\x0b\x32!.quantmesh.trading.v1.OrderPlacedH\x00\x12\x37\n\x08rejected\x18\x0b \x01(\x0b\x32#.quantmesh.trading.v1.OrderRejectedH\x00\x12\x39\n\tsubmitted\x18\x0c \x01(\x0b\x32$.quantmesh.trading.v1.OrderSubmittedH\x00\x12\x37\n\x08\x61\x63\x63\x65pted\x18\r \x01(\x0b\x32#.quantmesh.trading.v1.OrderAcceptedH\x00\x12\x39\n\ttriggered\x18\x0e \x01(\x0b\x32$.quantmesh.trading.v1.OrderTriggeredH\x00\x12\x35\n\nstop_moved\x18\x0f \x01(\x0b\x32\x1f.quantmesh.trading.v1.StopMovedH\x00\x12\x33\n\x06\x66illed\x18\x10 \x01(\x0b\x32!.quantmesh.trading.v1.OrderFilledH\x00\x12\x37\n\x0b\x66ill_busted\x18\x11 \x01(\x0b\x32 .quantmesh.trading.v1.FillBustedH\x00\x12=\n\x0e\x66ill_corrected\x18\x12 \x01(\x0b\x32#.quantmesh.trading.v1.FillCorrectedH\x00\x12\x41\n\x10\x63\x61ncel_requested\x18\x13 \x01(\x0b\x32%.quantmesh.trading.v1.CancelRequestedH\x00\x12\x37\n\x08\x63\x61nceled\x18\x14 \x01(\x0b\x32#.quantmesh.trading.v1.OrderCanceledH\x00\x12?\n\x0f\x63\x61ncel_rejected\x18\x15 \x01(\x0b\x32$.quantmesh.trading.v1.CancelRejectedH\x00\x12\x43\n\x11replace_requested\x18\x16 \x01(\x0b\x32&.quantmesh.trading.v1.ReplaceRequestedH\x00\x12\x37\n\x08replaced\x18\x17 \x01(\x0b\x32#.quantmesh.trading.v1.OrderReplacedH\x00\x12\x41\n\x10replace_rejected\x18\x18 \x01(\x0b\x32%.quantmesh.trading.v1.ReplaceRejectedH\x00\x12\x37\n\x08restated\x18\x19 \x01(\x0b\x32#.quantmesh.trading.v1.OrderRestatedH\x00\x12\x35\n\x07\x65xpired\x18\x1a \x01(\x0b\x32\".quantmesh.trading.v1.OrderExpiredH\x00\x12\x45\n\x12submission_unknown\x18\x1b \x01(\x0b\x32\'.quantmesh.trading.v1.SubmissionUnknownH\x00\x12G\n\x13submission_resolved\x18\x1c \x01(\x0b\x32(.quantmesh.trading.v1.SubmissionResolvedH\x00\x12\x39\n\tactivated\x18\x1d \x01(\x0b\x32$.quantmesh.trading.v1.OrderActivatedH\x00\x12?\n\x0f\x61\x63\x63ount_created\x18< \x01(\x0b\x32$.quantmesh.trading.v1.AccountCreatedH\x00\x12H\n\x14risk_profile_updated\x18= \x01(\x0b\x32(.quantmesh.trading.v1.RiskProfileUpdatedH\x00\x12J\n\x15trading_state_changed\x18> \x01(\x0b\x32).quantmesh.trading.v1.TradingStateChangedH\x00\x12;\n\rcash_adjusted\x18? \x01(\x0b\x32\".quantmesh.trading.v1.CashAdjustedH\x00\x42\x07\n\x05\x65vent\"\r\n\x0bOrderPlaced\"%\n\rOrderRejected\x12\x14\n\x0c\x66\x61iled_rules\x18\x01 \x03(\t\"\x10\n\x0eOrderSubmitted\"@\n\rOrderAccepted\x12/\n\x0b\x62roker_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x0eOrderTriggered\x12\x15\n\rtrigger_price\x18\x01 \x01(\t\"\x1f\n\tStopMoved\x12\x12\n\nstop_price\x18\x01 \x01(\t\"7\n\x0bOrderFilled\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\"D\n\nFillBusted\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\x12\x0c\n\x04text\x18\x02 \x01(\t\"m\n\rFillCorrected\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\x12\x32\n\x0e\x63orrected_fill\x18\x02 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\"S\n\x0f\x43\x61ncelRequested\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".quantmesh.trading.v1.CancelReason\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x1d\n\rOrderCanceled\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1e\n\x0e\x43\x61ncelRejected\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xca\x02\n\x10ReplaceRequested\x12\x15\n\x08quantity\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0blimit_price\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x17\n\nstop_price\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0ctrail_offset\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x1a\n\rtrail_percent\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x35\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x1e.quantmesh.type.v1.TimeInForce\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_quantityB\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x0f\n\r_trail_offsetB\x10\n\x0e_trail_percent\"1\n\rOrderReplaced\x12 \n\x18previous_broker_order_id\x18\x01 \x01(\t\"\x1f\n\x0fReplaceRejected\x12\x0c\n\x04text\x18\x01 \x01(\t\"R\n\rOrderRestated\x12\x33\n\x06reason\x18\x01 \x01(\x0e\x32#.quantmesh.trading.v1.RestateReason\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x0e\n\x0cOrderExpired\"!\n\x11SubmissionUnknown\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x12SubmissionResolved\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"\x10\n\x0eOrderActivated\"N\n\x0e\x41\x63\x63ountCreated\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x15\n\rbase_currency\x18\x02 \x01(\t\x12\x15\n\rstarting_cash\x18\x03 \x01(\t\"4\n\x12RiskProfileUpdated\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\r\n\x05paths\x18\x02 \x03(\t\"\xc3\x01\n\x13TradingStateChanged\x12\x36\n\rtrading_state\x18\x01 \x01(\x0e\x32\x1f.quantmesh.type.v1.TradingState\x12?\n\x16previous_trading_state\x18\x02 \x01(\x0e\x32\x1f.quantmesh.type.v1.TradingState\x12\x13\n\x0bstrategy_id\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\">\n\x0c\x43\x61shAdjusted\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t*\x8d\x01\n\rRestateReason\x12\x1e\n\x1aRESTATE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1cRESTATE_REASON_PARENT_FILLED\x10\x01\x12\x1f\n\x1bRESTATE_REASON_GROUP_FILLED\x10\x02\x12\x19\n\x15RESTATE_REASON_BROKER\x10\x03\x42M\n\x18\x63om.quantmesh.trading.v1P\x01Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&quantmesh/trading/v1/order_event.proto\x12\x14quantmesh.trading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fquantmesh/trading/v1/fill.proto\x1a quantmesh/trading/v1/order.proto\x1a#quantmesh/type/v1/rule_result.proto\x1a%quantmesh/type/v1/time_in_force.proto\x1a%quantmesh/type/v1/trading_state.proto\"\xcc\x0e\n\nOrderEvent\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12*\n\x05order\x18\x05 \x01(\x0b\x32\x1b.quantmesh.trading.v1.Order\x12\x33\n\x06placed\x18\n \x01(\x0b\x32!.quantmesh.trading.v1.OrderPlacedH\x00\x12\x37\n\x08rejected\x18\x0b \x01(\x0b\x32#.quantmesh.trading.v1.OrderRejectedH\x00\x12\x39\n\tsubmitted\x18\x0c \x01(\x0b\x32$.quantmesh.trading.v1.OrderSubmittedH\x00\x12\x37\n\x08\x61\x63\x63\x65pted\x18\r \x01(\x0b\x32#.quantmesh.trading.v1.OrderAcceptedH\x00\x12\x39\n\ttriggered\x18\x0e \x01(\x0b\x32$.quantmesh.trading.v1.OrderTriggeredH\x00\x12\x35\n\nstop_moved\x18\x0f \x01(\x0b\x32\x1f.quantmesh.trading.v1.StopMovedH\x00\x12\x33\n\x06\x66illed\x18\x10 \x01(\x0b\x32!.quantmesh.trading.v1.OrderFilledH\x00\x12\x37\n\x0b\x66ill_busted\x18\x11 \x01(\x0b\x32 .quantmesh.trading.v1.FillBustedH\x00\x12=\n\x0e\x66ill_corrected\x18\x12 \x01(\x0b\x32#.quantmesh.trading.v1.FillCorrectedH\x00\x12\x41\n\x10\x63\x61ncel_requested\x18\x13 \x01(\x0b\x32%.quantmesh.trading.v1.CancelRequestedH\x00\x12\x37\n\x08\x63\x61nceled\x18\x14 \x01(\x0b\x32#.quantmesh.trading.v1.OrderCanceledH\x00\x12?\n\x0f\x63\x61ncel_rejected\x18\x15 \x01(\x0b\x32$.quantmesh.trading.v1.CancelRejectedH\x00\x12\x43\n\x11replace_requested\x18\x16 \x01(\x0b\x32&.quantmesh.trading.v1.ReplaceRequestedH\x00\x12\x37\n\x08replaced\x18\x17 \x01(\x0b\x32#.quantmesh.trading.v1.OrderReplacedH\x00\x12\x41\n\x10replace_rejected\x18\x18 \x01(\x0b\x32%.quantmesh.trading.v1.ReplaceRejectedH\x00\x12\x37\n\x08restated\x18\x19 \x01(\x0b\x32#.quantmesh.trading.v1.OrderRestatedH\x00\x12\x35\n\x07\x65xpired\x18\x1a \x01(\x0b\x32\".quantmesh.trading.v1.OrderExpiredH\x00\x12\x45\n\x12submission_unknown\x18\x1b \x01(\x0b\x32\'.quantmesh.trading.v1.SubmissionUnknownH\x00\x12G\n\x13submission_resolved\x18\x1c \x01(\x0b\x32(.quantmesh.trading.v1.SubmissionResolvedH\x00\x12\x39\n\tactivated\x18\x1d \x01(\x0b\x32$.quantmesh.trading.v1.OrderActivatedH\x00\x12?\n\x0f\x61\x63\x63ount_created\x18< \x01(\x0b\x32$.quantmesh.trading.v1.AccountCreatedH\x00\x12H\n\x14risk_profile_updated\x18= \x01(\x0b\x32(.quantmesh.trading.v1.RiskProfileUpdatedH\x00\x12J\n\x15trading_state_changed\x18> \x01(\x0b\x32).quantmesh.trading.v1.TradingStateChangedH\x00\x12;\n\rcash_adjusted\x18? \x01(\x0b\x32\".quantmesh.trading.v1.CashAdjustedH\x00\x12\x44\n\x12risk_limit_reached\x18@ \x01(\x0b\x32&.quantmesh.trading.v1.RiskLimitReachedH\x00\x12\x46\n\x13kill_switch_engaged\x18\x41 \x01(\x0b\x32\'.quantmesh.trading.v1.KillSwitchEngagedH\x00\x12H\n\x14kill_switch_released\x18\x42 \x01(\x0b\x32(.quantmesh.trading.v1.KillSwitchReleasedH\x00\x42\x07\n\x05\x65vent\"\r\n\x0bOrderPlaced\"%\n\rOrderRejected\x12\x14\n\x0c\x66\x61iled_rules\x18\x01 \x03(\t\"\x10\n\x0eOrderSubmitted\"@\n\rOrderAccepted\x12/\n\x0b\x62roker_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x0eOrderTriggered\x12\x15\n\rtrigger_price\x18\x01 \x01(\t\"\x1f\n\tStopMoved\x12\x12\n\nstop_price\x18\x01 \x01(\t\"7\n\x0bOrderFilled\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\"D\n\nFillBusted\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\x12\x0c\n\x04text\x18\x02 \x01(\t\"m\n\rFillCorrected\x12(\n\x04\x66ill\x18\x01 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\x12\x32\n\x0e\x63orrected_fill\x18\x02 \x01(\x0b\x32\x1a.quantmesh.trading.v1.Fill\"S\n\x0f\x43\x61ncelRequested\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".quantmesh.trading.v1.CancelReason\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x1d\n\rOrderCanceled\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1e\n\x0e\x43\x61ncelRejected\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xca\x02\n\x10ReplaceRequested\x12\x15\n\x08quantity\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0blimit_price\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x17\n\nstop_price\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0ctrail_offset\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x1a\n\rtrail_percent\x18\x05 \x01(\tH\x04\x88\x01\x01\x12\x35\n\rtime_in_force\x18\x06 \x01(\x0e\x32\x1e.quantmesh.type.v1.TimeInForce\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_quantityB\x0e\n\x0c_limit_priceB\r\n\x0b_stop_priceB\x0f\n\r_trail_offsetB\x10\n\x0e_trail_percent\"1\n\rOrderReplaced\x12 \n\x18previous_broker_order_id\x18\x01 \x01(\t\"\x1f\n\x0fReplaceRejected\x12\x0c\n\x04text\x18\x01 \x01(\t\"R\n\rOrderRestated\x12\x33\n\x06reason\x18\x01 \x01(\x0e\x32#.quantmesh.trading.v1.RestateReason\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x0e\n\x0cOrderExpired\"!\n\x11SubmissionUnknown\x12\x0c\n\x04text\x18\x01 \x01(\t\"#\n\x12SubmissionResolved\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\"\x10\n\x0eOrderActivated\"N\n\x0e\x41\x63\x63ountCreated\x12\x0e\n\x06\x62roker\x18\x01 \x01(\t\x12\x15\n\rbase_currency\x18\x02 \x01(\t\x12\x15\n\rstarting_cash\x18\x03 \x01(\t\"4\n\x12RiskProfileUpdated\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\r\n\x05paths\x18\x02 \x03(\t\"\xc3\x01\n\x13TradingStateChanged\x12\x36\n\rtrading_state\x18\x01 \x01(\x0e\x32\x1f.quantmesh.type.v1.TradingState\x12?\n\x16previous_trading_state\x18\x02 \x01(\x0e\x32\x1f.quantmesh.type.v1.TradingState\x12\x13\n\x0bstrategy_id\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\">\n\x0c\x43\x61shAdjusted\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"A\n\x10RiskLimitReached\x12-\n\x06result\x18\x01 \x01(\x0b\x32\x1d.quantmesh.type.v1.RuleResult\";\n\x11KillSwitchEngaged\x12\x16\n\x0ekill_switch_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"<\n\x12KillSwitchReleased\x12\x16\n\x0ekill_switch_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*\x8d\x01\n\rRestateReason\x12\x1e\n\x1aRESTATE_REASON_UNSPECIFIED\x10\x00\x12 \n\x1cRESTATE_REASON_PARENT_FILLED\x10\x01\x12\x1f\n\x1bRESTATE_REASON_GROUP_FILLED\x10\x02\x12\x19\n\x15RESTATE_REASON_BROKER\x10\x03\x42M\n\x18\x63om.quantmesh.trading.v1P\x01Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,56 +38,62 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quantmesh.trading.v1.order_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\030com.quantmesh.trading.v1P\001Z/quantmesh/gen/go/quantmesh/trading/v1;tradingv1'
-  _globals['_RESTATEREASON']._serialized_start=3499
-  _globals['_RESTATEREASON']._serialized_end=3640
-  _globals['_ORDEREVENT']._serialized_start=243
-  _globals['_ORDEREVENT']._serialized_end=1895
-  _globals['_ORDERPLACED']._serialized_start=1897
-  _globals['_ORDERPLACED']._serialized_end=1910
-  _globals['_ORDERREJECTED']._serialized_start=1912
-  _globals['_ORDERREJECTED']._serialized_end=1949
-  _globals['_ORDERSUBMITTED']._serialized_start=1951
-  _globals['_ORDERSUBMITTED']._serialized_end=1967
-  _globals['_ORDERACCEPTED']._serialized_start=1969
-  _globals['_ORDERACCEPTED']._serialized_end=2033
-  _globals['_ORDERTRIGGERED']._serialized_start=2035
-  _globals['_ORDERTRIGGERED']._serialized_end=2074
-  _globals['_STOPMOVED']._serialized_start=2076
-  _globals['_STOPMOVED']._serialized_end=2107
-  _globals['_ORDERFILLED']._serialized_start=2109
-  _globals['_ORDERFILLED']._serialized_end=2164
-  _globals['_FILLBUSTED']._serialized_start=2166
-  _globals['_FILLBUSTED']._serialized_end=2234
-  _globals['_FILLCORRECTED']._serialized_start=2236
-  _globals['_FILLCORRECTED']._serialized_end=2345
-  _globals['_CANCELREQUESTED']._serialized_start=2347
-  _globals['_CANCELREQUESTED']._serialized_end=2430
-  _globals['_ORDERCANCELED']._serialized_start=2432
-  _globals['_ORDERCANCELED']._serialized_end=2461
-  _globals['_CANCELREJECTED']._serialized_start=2463
-  _globals['_CANCELREJECTED']._serialized_end=2493
-  _globals['_REPLACEREQUESTED']._serialized_start=2496
-  _globals['_REPLACEREQUESTED']._serialized_end=2826
-  _globals['_ORDERREPLACED']._serialized_start=2828
-  _globals['_ORDERREPLACED']._serialized_end=2877
-  _globals['_REPLACEREJECTED']._serialized_start=2879
-  _globals['_REPLACEREJECTED']._serialized_end=2910
-  _globals['_ORDERRESTATED']._serialized_start=2912
-  _globals['_ORDERRESTATED']._serialized_end=2994
-  _globals['_ORDEREXPIRED']._serialized_start=2996
-  _globals['_ORDEREXPIRED']._serialized_end=3010
-  _globals['_SUBMISSIONUNKNOWN']._serialized_start=3012
-  _globals['_SUBMISSIONUNKNOWN']._serialized_end=3045
-  _globals['_SUBMISSIONRESOLVED']._serialized_start=3047
-  _globals['_SUBMISSIONRESOLVED']._serialized_end=3082
-  _globals['_ORDERACTIVATED']._serialized_start=3084
-  _globals['_ORDERACTIVATED']._serialized_end=3100
-  _globals['_ACCOUNTCREATED']._serialized_start=3102
-  _globals['_ACCOUNTCREATED']._serialized_end=3180
-  _globals['_RISKPROFILEUPDATED']._serialized_start=3182
-  _globals['_RISKPROFILEUPDATED']._serialized_end=3234
-  _globals['_TRADINGSTATECHANGED']._serialized_start=3237
-  _globals['_TRADINGSTATECHANGED']._serialized_end=3432
-  _globals['_CASHADJUSTED']._serialized_start=3434
-  _globals['_CASHADJUSTED']._serialized_end=3496
+  _globals['_RESTATEREASON']._serialized_start=3942
+  _globals['_RESTATEREASON']._serialized_end=4083
+  _globals['_ORDEREVENT']._serialized_start=280
+  _globals['_ORDEREVENT']._serialized_end=2148
+  _globals['_ORDERPLACED']._serialized_start=2150
+  _globals['_ORDERPLACED']._serialized_end=2163
+  _globals['_ORDERREJECTED']._serialized_start=2165
+  _globals['_ORDERREJECTED']._serialized_end=2202
+  _globals['_ORDERSUBMITTED']._serialized_start=2204
+  _globals['_ORDERSUBMITTED']._serialized_end=2220
+  _globals['_ORDERACCEPTED']._serialized_start=2222
+  _globals['_ORDERACCEPTED']._serialized_end=2286
+  _globals['_ORDERTRIGGERED']._serialized_start=2288
+  _globals['_ORDERTRIGGERED']._serialized_end=2327
+  _globals['_STOPMOVED']._serialized_start=2329
+  _globals['_STOPMOVED']._serialized_end=2360
+  _globals['_ORDERFILLED']._serialized_start=2362
+  _globals['_ORDERFILLED']._serialized_end=2417
+  _globals['_FILLBUSTED']._serialized_start=2419
+  _globals['_FILLBUSTED']._serialized_end=2487
+  _globals['_FILLCORRECTED']._serialized_start=2489
+  _globals['_FILLCORRECTED']._serialized_end=2598
+  _globals['_CANCELREQUESTED']._serialized_start=2600
+  _globals['_CANCELREQUESTED']._serialized_end=2683
+  _globals['_ORDERCANCELED']._serialized_start=2685
+  _globals['_ORDERCANCELED']._serialized_end=2714
+  _globals['_CANCELREJECTED']._serialized_start=2716
+  _globals['_CANCELREJECTED']._serialized_end=2746
+  _globals['_REPLACEREQUESTED']._serialized_start=2749
+  _globals['_REPLACEREQUESTED']._serialized_end=3079
+  _globals['_ORDERREPLACED']._serialized_start=3081
+  _globals['_ORDERREPLACED']._serialized_end=3130
+  _globals['_REPLACEREJECTED']._serialized_start=3132
+  _globals['_REPLACEREJECTED']._serialized_end=3163
+  _globals['_ORDERRESTATED']._serialized_start=3165
+  _globals['_ORDERRESTATED']._serialized_end=3247
+  _globals['_ORDEREXPIRED']._serialized_start=3249
+  _globals['_ORDEREXPIRED']._serialized_end=3263
+  _globals['_SUBMISSIONUNKNOWN']._serialized_start=3265
+  _globals['_SUBMISSIONUNKNOWN']._serialized_end=3298
+  _globals['_SUBMISSIONRESOLVED']._serialized_start=3300
+  _globals['_SUBMISSIONRESOLVED']._serialized_end=3335
+  _globals['_ORDERACTIVATED']._serialized_start=3337
+  _globals['_ORDERACTIVATED']._serialized_end=3353
+  _globals['_ACCOUNTCREATED']._serialized_start=3355
+  _globals['_ACCOUNTCREATED']._serialized_end=3433
+  _globals['_RISKPROFILEUPDATED']._serialized_start=3435
+  _globals['_RISKPROFILEUPDATED']._serialized_end=3487
+  _globals['_TRADINGSTATECHANGED']._serialized_start=3490
+  _globals['_TRADINGSTATECHANGED']._serialized_end=3685
+  _globals['_CASHADJUSTED']._serialized_start=3687
+  _globals['_CASHADJUSTED']._serialized_end=3749
+  _globals['_RISKLIMITREACHED']._serialized_start=3751
+  _globals['_RISKLIMITREACHED']._serialized_end=3816
+  _globals['_KILLSWITCHENGAGED']._serialized_start=3818
+  _globals['_KILLSWITCHENGAGED']._serialized_end=3877
+  _globals['_KILLSWITCHRELEASED']._serialized_start=3879
+  _globals['_KILLSWITCHRELEASED']._serialized_end=3939
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from quantmesh.trading.v1 import fill_pb2 as _fill_pb2
 from quantmesh.trading.v1 import order_pb2 as _order_pb2
+from quantmesh.type.v1 import rule_result_pb2 as _rule_result_pb2
 from quantmesh.type.v1 import time_in_force_pb2 as _time_in_force_pb2
 from quantmesh.type.v1 import trading_state_pb2 as _trading_state_pb2
 import builtins as _builtins
@@ -58,9 +59,9 @@ class OrderEvent(_message.Message):
     StreamOrderEvents and the event bus all carry this message.
 
     The numbers are dense per account, from 1, over everything that happens to it. So a few events are about
-    the account and not about an order: account_created, risk_profile_updated, trading_state_changed,
-    cash_adjusted. In those `order` is unset. New kinds of event may be added: a reader that meets one that
-    it does not know finds no `event` set, and should take over `order` and go on.
+    the account and not about an order: those from account_created on. In them `order` is unset. New kinds of
+    event may be added: a reader that meets one that it does not know finds no `event` set, and should take
+    over `order` and go on.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -94,6 +95,9 @@ class OrderEvent(_message.Message):
     RISK_PROFILE_UPDATED_FIELD_NUMBER: _builtins.int
     TRADING_STATE_CHANGED_FIELD_NUMBER: _builtins.int
     CASH_ADJUSTED_FIELD_NUMBER: _builtins.int
+    RISK_LIMIT_REACHED_FIELD_NUMBER: _builtins.int
+    KILL_SWITCH_ENGAGED_FIELD_NUMBER: _builtins.int
+    KILL_SWITCH_RELEASED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account whose journal this is."""
     sequence: _builtins.int
@@ -206,6 +210,18 @@ class OrderEvent(_message.Message):
     def cash_adjusted(self) -> Global___CashAdjusted:
         """Cash came in or went out other than by a fill."""
 
+    @_builtins.property
+    def risk_limit_reached(self) -> Global___RiskLimitReached:
+        """A limit was reached, or nearly. RiskService.StreamRiskEvents tells more."""
+
+    @_builtins.property
+    def kill_switch_engaged(self) -> Global___KillSwitchEngaged:
+        """A kill switch that takes in the account was engaged."""
+
+    @_builtins.property
+    def kill_switch_released(self) -> Global___KillSwitchReleased:
+        """A kill switch that took in the account was released."""
+
     def __init__(
         self,
         *,
@@ -238,12 +254,15 @@ class OrderEvent(_message.Message):
         risk_profile_updated: Global___RiskProfileUpdated | None = ...,
         trading_state_changed: Global___TradingStateChanged | None = ...,
         cash_adjusted: Global___CashAdjusted | None = ...,
+        risk_limit_reached: Global___RiskLimitReached | None = ...,
+        kill_switch_engaged: Global___KillSwitchEngaged | None = ...,
+        kill_switch_released: Global___KillSwitchReleased | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "activated", b"activated", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_profile_updated", b"risk_profile_updated", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "activated", b"activated", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "account_id", b"account_id", "activated", b"activated", "actor", b"actor", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_profile_updated", b"risk_profile_updated", "sequence", b"sequence", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "account_id", b"account_id", "activated", b"activated", "actor", b"actor", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "sequence", b"sequence", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["placed", "rejected", "submitted", "accepted", "triggered", "stop_moved", "filled", "fill_busted", "fill_corrected", "cancel_requested", "canceled", "cancel_rejected", "replace_requested", "replaced", "replace_rejected", "restated", "expired", "submission_unknown", "submission_resolved", "activated", "account_created", "risk_profile_updated", "trading_state_changed", "cash_adjusted"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["placed", "rejected", "submitted", "accepted", "triggered", "stop_moved", "filled", "fill_busted", "fill_corrected", "cancel_requested", "canceled", "cancel_rejected", "replace_requested", "replaced", "replace_rejected", "restated", "expired", "submission_unknown", "submission_resolved", "activated", "account_created", "risk_profile_updated", "trading_state_changed", "cash_adjusted", "risk_limit_reached", "kill_switch_engaged", "kill_switch_released"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -881,3 +900,79 @@ class CashAdjusted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CashAdjusted: _TypeAlias = CashAdjusted  # noqa: Y015
+
+@_typing.final
+class RiskLimitReached(_message.Message):
+    """A limit was reached or passed, or the share of it at which the profile asks for a warning."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def result(self) -> _rule_result_pb2.RuleResult:
+        """The rule with its value and limit. `passed` is true for a warning."""
+
+    def __init__(
+        self,
+        *,
+        result: _rule_result_pb2.RuleResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RiskLimitReached: _TypeAlias = RiskLimitReached  # noqa: Y015
+
+@_typing.final
+class KillSwitchEngaged(_message.Message):
+    """A kill switch that takes in the account was engaged: no new order leaves until it is released."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KILL_SWITCH_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    kill_switch_id: _builtins.str
+    """The switch, as RiskService.GetKillSwitch knows it."""
+    reason: _builtins.str
+    """Why, in the words of whoever engaged it."""
+    def __init__(
+        self,
+        *,
+        kill_switch_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kill_switch_id", b"kill_switch_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KillSwitchEngaged: _TypeAlias = KillSwitchEngaged  # noqa: Y015
+
+@_typing.final
+class KillSwitchReleased(_message.Message):
+    """A kill switch that took in the account was released."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KILL_SWITCH_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    kill_switch_id: _builtins.str
+    """The switch."""
+    reason: _builtins.str
+    """Why, in the words of whoever released it."""
+    def __init__(
+        self,
+        *,
+        kill_switch_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kill_switch_id", b"kill_switch_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KillSwitchReleased: _TypeAlias = KillSwitchReleased  # noqa: Y015

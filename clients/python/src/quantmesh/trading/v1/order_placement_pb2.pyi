@@ -73,8 +73,8 @@ class PlaceOrderResponse(_message.Message):
     """
     @_builtins.property
     def order(self) -> _order_pb2.Order:
-        """The order as it stands. In a replayed answer, as it stands now. With validate_only, as it would be,
-        with no order_id.
+        """The order as it was placed; in a replayed answer too: the first answer is given again, and GetOrder says
+        how the order stands now. With validate_only, as it would be, with no order_id.
         """
 
     @_builtins.property

@@ -106,19 +106,19 @@ class OrderServiceStub:
     order, and a command that fails does not end the session. Many may be under way at once.
 
     How a session ends:
-    - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is no
-      disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody can
-      renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
+    - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is
+      no disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody
+      can renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
     - Disconnect: the caller cancels the call, its deadline passes, or the connection breaks. With
       cancel_on_disconnect, a cancel is recorded at once for every open order that was placed in the session.
     - The lease runs out: no message came for that long. The same happens as at a disconnect; then
       lease_expired is sent and the stream ends with OK.
-    - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends with
-      OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the server
-      itself; RiskService.ArmDeadManSwitch does, which is durable.
+    - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends
+      with OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the
+      server itself; RiskService.ArmDeadManSwitch does, which is durable.
 
-    A message that breaks a rule of the contract is answered with an error like any other, and the session goes
-    on; only when the first message is not a valid `open` does the call itself fail.
+    A message that breaks a rule of the contract is answered with an error like any other, and the session
+    goes on; only when the first message is not a valid `open` does the call itself fail.
     """
     ListBrokers: _grpc.UnaryUnaryMultiCallable[_broker_pb2.ListBrokersRequest, _broker_pb2.ListBrokersResponse]
     """Lists the brokers that are configured on the server, and what each of them can do."""
@@ -196,19 +196,19 @@ class OrderServiceAsyncStub(OrderServiceStub):
     order, and a command that fails does not end the session. Many may be under way at once.
 
     How a session ends:
-    - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is no
-      disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody can
-      renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
+    - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is
+      no disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody
+      can renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
     - Disconnect: the caller cancels the call, its deadline passes, or the connection breaks. With
       cancel_on_disconnect, a cancel is recorded at once for every open order that was placed in the session.
     - The lease runs out: no message came for that long. The same happens as at a disconnect; then
       lease_expired is sent and the stream ends with OK.
-    - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends with
-      OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the server
-      itself; RiskService.ArmDeadManSwitch does, which is durable.
+    - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends
+      with OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the
+      server itself; RiskService.ArmDeadManSwitch does, which is durable.
 
-    A message that breaks a rule of the contract is answered with an error like any other, and the session goes
-    on; only when the first message is not a valid `open` does the call itself fail.
+    A message that breaks a rule of the contract is answered with an error like any other, and the session
+    goes on; only when the first message is not a valid `open` does the call itself fail.
     """
     ListBrokers: _aio.UnaryUnaryMultiCallable[_broker_pb2.ListBrokersRequest, _broker_pb2.ListBrokersResponse]  # type: ignore[assignment]
     """Lists the brokers that are configured on the server, and what each of them can do."""
@@ -361,19 +361,19 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         order, and a command that fails does not end the session. Many may be under way at once.
 
         How a session ends:
-        - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is no
-          disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody can
-          renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
+        - Half-close (the caller sends no more, as grpcurl does at the end of its input) does NOT end it and is
+          no disconnect. Commands already sent are answered and the stream stays open. With a lease, which nobody
+          can renew any more, it ends when the lease runs out; without one, when the caller cancels the call.
         - Disconnect: the caller cancels the call, its deadline passes, or the connection breaks. With
           cancel_on_disconnect, a cancel is recorded at once for every open order that was placed in the session.
         - The lease runs out: no message came for that long. The same happens as at a disconnect; then
           lease_expired is sent and the stream ends with OK.
-        - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends with
-          OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the server
-          itself; RiskService.ArmDeadManSwitch does, which is durable.
+        - The server shuts down: commands that it has read are answered, goodbye is sent, and the stream ends
+          with OK. This is no disconnect: the orders stay. Nor does a session guard against the loss of the
+          server itself; RiskService.ArmDeadManSwitch does, which is durable.
 
-        A message that breaks a rule of the contract is answered with an error like any other, and the session goes
-        on; only when the first message is not a valid `open` does the call itself fail.
+        A message that breaks a rule of the contract is answered with an error like any other, and the session
+        goes on; only when the first message is not a valid `open` does the call itself fail.
         """
 
     @_abc_1.abstractmethod

@@ -62,6 +62,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. No indicator has this name."""
     ERROR_REASON_MARKET_DATA_NOT_FOUND: _ErrorReason.ValueType  # 30
     """NOT_FOUND. There is no such instrument, bar, quote or book at any provider that could answer."""
+    ERROR_REASON_BACKFILL_NOT_FOUND: _ErrorReason.ValueType  # 31
+    """NOT_FOUND. No backfill has this id."""
     ERROR_REASON_CLIENT_ORDER_ID_REUSED: _ErrorReason.ValueType  # 40
     """ALREADY_EXISTS. The client_order_id was used before in this account with other content. Metadata:
     client_order_id, order_id.
@@ -74,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ALREADY_EXISTS. The account exists with other content. Metadata: account_id."""
     ERROR_REASON_STRATEGY_ALREADY_EXISTS: _ErrorReason.ValueType  # 43
     """ALREADY_EXISTS. The strategy exists with other content."""
+    ERROR_REASON_JOB_ALREADY_EXISTS: _ErrorReason.ValueType  # 44
+    """ALREADY_EXISTS. A backfill, backtest or optimization exists under this id with other content."""
     ERROR_REASON_VERSION_MISMATCH: _ErrorReason.ValueType  # 50
     """ABORTED. The resource has changed since the expected_version. Read it and decide again. Metadata:
     expected_version, current_version.
@@ -106,6 +110,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. A kill switch forbids this until it is released. Metadata: kill_switch_id."""
     ERROR_REASON_PRICE_MISSING: _ErrorReason.ValueType  # 69
     """FAILED_PRECONDITION. A price or a currency rate that the answer needs is missing or too old."""
+    ERROR_REASON_PROVIDER_NOT_CAPABLE: _ErrorReason.ValueType  # 70
+    """FAILED_PRECONDITION. The market data provider cannot do this: see ListProviders."""
+    ERROR_REASON_PROVIDER_NOT_CONFIGURED: _ErrorReason.ValueType  # 71
+    """FAILED_PRECONDITION. The market data provider lacks its extra or its key: the message says what to install or
+    to set.
+    """
     ERROR_REASON_SEQUENCE_TOO_OLD: _ErrorReason.ValueType  # 80
     """OUT_OF_RANGE. Events after this sequence are no longer all kept. Metadata: oldest_sequence, the
     lowest after_sequence that can be served.
@@ -122,6 +132,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. Too much work is waiting already. RetryInfo says when to try again."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 92
     """RESOURCE_EXHAUSTED. The caller has as many streams, subscriptions or jobs open as it may."""
+    ERROR_REASON_SLOW_READER: _ErrorReason.ValueType  # 93
+    """RESOURCE_EXHAUSTED. The subscriber of a market data stream that is never conflated read too slowly. Subscribe
+    again; ListBars has what was missed.
+    """
     ERROR_REASON_ACCOUNT_RECOVERING: _ErrorReason.ValueType  # 100
     """UNAVAILABLE. The account's writer is starting or recovering, or another server has taken it over.
     Repeat the same request.
@@ -193,6 +207,8 @@ ERROR_REASON_INDICATOR_NOT_FOUND: ErrorReason.ValueType  # 29
 """NOT_FOUND. No indicator has this name."""
 ERROR_REASON_MARKET_DATA_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND. There is no such instrument, bar, quote or book at any provider that could answer."""
+ERROR_REASON_BACKFILL_NOT_FOUND: ErrorReason.ValueType  # 31
+"""NOT_FOUND. No backfill has this id."""
 ERROR_REASON_CLIENT_ORDER_ID_REUSED: ErrorReason.ValueType  # 40
 """ALREADY_EXISTS. The client_order_id was used before in this account with other content. Metadata:
 client_order_id, order_id.
@@ -205,6 +221,8 @@ ERROR_REASON_ACCOUNT_ALREADY_EXISTS: ErrorReason.ValueType  # 42
 """ALREADY_EXISTS. The account exists with other content. Metadata: account_id."""
 ERROR_REASON_STRATEGY_ALREADY_EXISTS: ErrorReason.ValueType  # 43
 """ALREADY_EXISTS. The strategy exists with other content."""
+ERROR_REASON_JOB_ALREADY_EXISTS: ErrorReason.ValueType  # 44
+"""ALREADY_EXISTS. A backfill, backtest or optimization exists under this id with other content."""
 ERROR_REASON_VERSION_MISMATCH: ErrorReason.ValueType  # 50
 """ABORTED. The resource has changed since the expected_version. Read it and decide again. Metadata:
 expected_version, current_version.
@@ -237,6 +255,12 @@ ERROR_REASON_KILL_SWITCH_ENGAGED: ErrorReason.ValueType  # 68
 """FAILED_PRECONDITION. A kill switch forbids this until it is released. Metadata: kill_switch_id."""
 ERROR_REASON_PRICE_MISSING: ErrorReason.ValueType  # 69
 """FAILED_PRECONDITION. A price or a currency rate that the answer needs is missing or too old."""
+ERROR_REASON_PROVIDER_NOT_CAPABLE: ErrorReason.ValueType  # 70
+"""FAILED_PRECONDITION. The market data provider cannot do this: see ListProviders."""
+ERROR_REASON_PROVIDER_NOT_CONFIGURED: ErrorReason.ValueType  # 71
+"""FAILED_PRECONDITION. The market data provider lacks its extra or its key: the message says what to install or
+to set.
+"""
 ERROR_REASON_SEQUENCE_TOO_OLD: ErrorReason.ValueType  # 80
 """OUT_OF_RANGE. Events after this sequence are no longer all kept. Metadata: oldest_sequence, the
 lowest after_sequence that can be served.
@@ -253,6 +277,10 @@ ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 91
 """RESOURCE_EXHAUSTED. Too much work is waiting already. RetryInfo says when to try again."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 92
 """RESOURCE_EXHAUSTED. The caller has as many streams, subscriptions or jobs open as it may."""
+ERROR_REASON_SLOW_READER: ErrorReason.ValueType  # 93
+"""RESOURCE_EXHAUSTED. The subscriber of a market data stream that is never conflated read too slowly. Subscribe
+again; ListBars has what was missed.
+"""
 ERROR_REASON_ACCOUNT_RECOVERING: ErrorReason.ValueType  # 100
 """UNAVAILABLE. The account's writer is starting or recovering, or another server has taken it over.
 Repeat the same request.

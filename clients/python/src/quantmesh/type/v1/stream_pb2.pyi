@@ -74,7 +74,8 @@ class Heartbeat(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The stream is complete up to and including this sequence: use it as after_sequence to resume. 0 for
-    an empty journal, and in streams without sequences.
+    an empty journal, and a count of the data messages sent so far in
+    streams of market data, which have no sequences.
     """
     def __init__(
         self,
@@ -121,8 +122,8 @@ class Goodbye(_message.Message):
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """The stream is complete up to and including this sequence: use it as after_sequence to resume. 0 in
-    streams without sequences.
+    """The stream is complete up to and including this sequence: use it as after_sequence to resume. In
+    streams of market data a count of the data messages sent.
     """
     def __init__(
         self,
