@@ -76,9 +76,7 @@ class SystemClock(_LoopClock):
 class AcceleratedClock(_LoopClock):
     """Starts at `start` (aware) and lets `speed` (above 0) seconds pass in each real second."""
 
-    def __init__(
-        self, speed: float, start: datetime, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, speed: float, start: datetime, monotonic: Callable[[], float] = time.monotonic) -> None:
         if not speed > 0:
             raise ValueError(f"speed: must be above 0, not {speed}")
         self.speed = speed

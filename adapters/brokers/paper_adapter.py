@@ -56,8 +56,10 @@ class PaperBroker:
         self._chance = Chance(settings.seed)
         self._agenda = Agenda()
         line_back = ReportLine(settings, self._chance, self._agenda, self._deliver)
-        self._venue = PaperVenue(clock, quotes, settings, self._chance, line_back.publish)
-        self._opened = clock.now()
+        self._venue = PaperVenue(clock.now(), quotes, settings, self._chance, line_back.publish)
+        self._opened = self._venue.ledger.now
+        self._latency = round(settings.latency_seconds * 1_000_000)
+        self._jitter = round(settings.latency_jitter_seconds * 1_000_000)
         self._lines: dict[str, datetime] = {}
         self._arrived_until = self._opened
         self._match_interval = timedelta(seconds=settings.match_interval_seconds)
@@ -84,6 +86,7 @@ class PaperBroker:
     async def start(self, sink: Callable[[ExecutionReport], None], working: Sequence[Order]) -> None:
         """Orders that were never acknowledged are not taken over: `find` says None to them."""
         self._sink = sink
+        self._venue.ledger.now = self._clock.now()
         self.reconnect()
         for order in sorted(working, key=lambda order: (order.created_time, order.created_sequence)):
             known = self._venue.ledger.find(order.order_id)
@@ -178,9 +181,8 @@ class PaperBroker:
         if not self._connected:
             return
         account_id = order.account_id
-        share = self._chance.share(account_id, order.terms.client_order_id, what)
-        late = self._settings.latency_seconds + share * self._settings.latency_jitter_seconds
-        due = self._clock.now() + timedelta(seconds=late)
+        jitter = self._chance.below(self._jitter, account_id, order.terms.client_order_id, what)
+        due = self._clock.now() + timedelta(microseconds=self._latency + jitter)
         line = self._lines.get(account_id)
         if line is not None and line > due:
             due = line
@@ -209,7 +211,7 @@ class PaperBroker:
     def _ring(self) -> None:
         self._timer = self._rings_at = None
         self._ringing = True
-        now = self._clock.now()
+        now = self._venue.ledger.now = self._clock.now()
         try:
             self._venue.keep_deadlines()
             self._agenda.run(now)

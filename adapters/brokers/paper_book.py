@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from adapters.brokers.paper_ladder import Ladder, withdraw
-from adapters.brokers.paper_order import ONE_SHOT, PaperOrder
+from adapters.brokers.paper_order import PaperOrder
 from adapters.brokers.paper_trail import Trail
 from domain.decimals import ZERO, round_down
 from domain.market_data.instrument import Instrument
@@ -60,7 +60,7 @@ class BookSide:
             self._working.add(_FIRST_OF_ALL, order)
             return
         self._working.add(self.side.sign * order.limit_price, order)
-        if not order.rested and order.terms.time_in_force not in ONE_SHOT:
+        if not order.rested and not order.one_shot:
             self._newcomers.append(order)
             if len(self._newcomers) > 2 * len(self._working) + _SLACK:
                 self._newcomers = [newcomer for newcomer in self._newcomers if newcomer.level is not None]

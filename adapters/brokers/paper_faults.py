@@ -21,13 +21,14 @@ class ReportLine:
         deliver: Callable[[ExecutionReport], None],
     ) -> None:
         self._settings = settings
+        self._harmless = not settings.damages_reports
         self._chance = chance
         self._agenda = agenda
         self._deliver = deliver
         self._overtaken: dict[PaperOrder, list[ExecutionReport]] = {}
 
     def publish(self, order: PaperOrder, report: ExecutionReport, answers: bool) -> None:
-        if not self._settings.damages_reports:
+        if self._harmless:
             self._deliver(report)
             return
         n = len(order.reports)
@@ -39,9 +40,7 @@ class ReportLine:
             self._agenda.add(self._later(order, report, "delay", n), order.account_id, self._deliver, report)
         elif self._draws(self._settings.reorder_rate, order, "reorder", n):
             self._overtaken.setdefault(order, []).append(report)
-            self._agenda.add(
-                self._later(order, report, "reorder", n), order.account_id, self._let_pass, order
-            )
+            self._agenda.add(self._later(order, report, "reorder", n), order.account_id, self._let_pass, order)
         else:
             self._deliver(report)
             self._let_pass(order)
@@ -55,5 +54,6 @@ class ReportLine:
         return self._chance.happens(rate, order.account_id, order.client_order_id, what, n)
 
     def _later(self, order: PaperOrder, report: ExecutionReport, what: str, n: int) -> datetime:
-        share = self._chance.share(order.account_id, order.client_order_id, f"{what} by", n)
-        return report.time + timedelta(seconds=share * self._settings.max_fault_delay_seconds)
+        longest = round(self._settings.max_fault_delay_seconds * 1_000_000)
+        delay = self._chance.below(longest, order.account_id, order.client_order_id, f"{what} by", n)
+        return report.time + timedelta(microseconds=delay)

@@ -11,7 +11,6 @@ from adapters.brokers.paper_deadlines import Deadlines
 from adapters.brokers.paper_ladder import withdraw
 from adapters.brokers.paper_order import PaperOrder
 from adapters.brokers.paper_settings import PaperSettings
-from application.ports.clock import Clock
 from domain.decimals import ZERO, plain, settle
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
@@ -24,12 +23,13 @@ Publish = Callable[[PaperOrder, ExecutionReport, bool], None]
 class Ledger:
     """All changes to orders and positions are made here, and each is reported to `publish`.
 
-    `forgotten_until` is the newest arrival among the orders that are no longer remembered.
+    `now` is the moment at which the venue acts, set before it does. `forgotten_until` is the newest arrival
+    among the orders that are no longer remembered.
     """
 
-    def __init__(self, settings: PaperSettings, clock: Clock, chance: Chance, publish: Publish) -> None:
+    def __init__(self, settings: PaperSettings, now: datetime, chance: Chance, publish: Publish) -> None:
         self._settings = settings
-        self._clock = clock
+        self.now = now
         self._chance = chance
         self._publish = publish
         self._orders: dict[str, PaperOrder] = {}
@@ -100,7 +100,7 @@ class Ledger:
             order.account_id,
             order.order_id,
             type,
-            self._clock.now(),
+            self.now,
             order.broker_order_id,
             **details,
         )

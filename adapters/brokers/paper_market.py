@@ -7,7 +7,7 @@ from typing import Final
 
 from adapters.brokers.paper_book import BookSide
 from adapters.brokers.paper_ledger import Ledger
-from adapters.brokers.paper_order import ONE_SHOT, PaperOrder
+from adapters.brokers.paper_order import PaperOrder
 from adapters.brokers.paper_settings import PaperSettings
 from application.ports.market_data import LatestQuotes
 from domain.decimals import ZERO
@@ -35,15 +35,13 @@ class Market:
     An order that crosses as it comes takes at the quote's price; one that rested makes at its own limit.
     """
 
-    def __init__(
-        self, instrument: Instrument, quotes: LatestQuotes, ledger: Ledger, settings: PaperSettings
-    ) -> None:
+    def __init__(self, instrument: Instrument, quotes: LatestQuotes, ledger: Ledger, settings: PaperSettings) -> None:
         self.instrument = instrument
         self._quotes = quotes
         self._ledger = ledger
         self._settings = settings
         self._max_age = timedelta(seconds=settings.max_quote_age_seconds)
-        self._sides = {side: BookSide(side) for side in Side}
+        self._buys, self._sells = self._sides = BookSide(Side.BUY), BookSide(Side.SELL)
         self._session: Session | None = None
         self._session_since = datetime.max.replace(tzinfo=UTC)
         self._seen: datetime | None = None
@@ -52,7 +50,7 @@ class Market:
 
     @property
     def has_orders(self) -> bool:
-        return any(self._sides.values()) or bool(self._opening)
+        return any(self._sides) or bool(self._opening)
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -63,33 +61,34 @@ class Market:
             self._session = self.instrument.hours.next_session(at)
         return self._session
 
-    def is_open(self, now: datetime) -> bool:
-        return self.session(now).open <= now
+    def is_open(self) -> bool:
+        return self.session(self._ledger.now).open <= self._ledger.now
 
-    def live_quote(self, now: datetime) -> Quote | None:
+    def live_quote(self) -> Quote | None:
         """The quote that trades now; None when the market is closed, or shows none that is fresh."""
-        quote = self._fresh_quote(now)
-        return quote if quote is not None and self.is_open(now) else None
+        quote = self._fresh_quote()
+        return quote if quote is not None and self.is_open() else None
 
-    def _fresh_quote(self, now: datetime) -> Quote | None:
+    def _fresh_quote(self) -> Quote | None:
         quote = self._quotes.latest(self.instrument.symbol)
-        return quote if quote is not None and now - quote.quote_time <= self._max_age else None
+        return quote if quote is not None and self._ledger.now - quote.quote_time <= self._max_age else None
 
     # -- taking orders in ---------------------------------------------------------------------------
 
-    def refusal(self, terms: OrderTerms, now: datetime) -> str:
+    def refusal(self, terms: OrderTerms) -> str:
         """Why the market does not take an order of these terms now; empty when it does."""
-        side = self._sides[terms.side]
-        quote = self.live_quote(now) if terms.post_only else None
+        if not terms.post_only:
+            return ""
+        side, quote = self._side_of(terms), self.live_quote()
         return _TAKES if quote is not None and side.crosses(terms.limit_price, side.offered(quote)) else ""
 
-    def take(self, order: PaperOrder, now: datetime) -> None:
+    def take(self, order: PaperOrder) -> None:
         """Let `order` trade at once as far as it can; then it rests or ends, as its time in force says."""
-        quote = self.live_quote(now)
-        side = self._sides[order.terms.side]
+        quote = self.live_quote()
+        side = self._side_of(order.terms)
         if order.awaits_trigger:
             side.await_trigger(order)
-        elif quote is None and order.terms.time_in_force in ONE_SHOT:
+        elif quote is None and order.one_shot:
             self._ledger.end(order, ExecType.CANCELED, f"{order.terms.time_in_force.value}: {_NO_MARKET}")
             return
         else:
@@ -99,30 +98,33 @@ class Market:
         if quote is not None and (self._one_shots or not order.rested):
             self._match(quote)
 
-    def open_with(self, order: PaperOrder, now: datetime) -> None:
+    def open_with(self, order: PaperOrder) -> None:
         """Have `order` take part in the opening: the first quote of the session."""
         self._opening.append(order)
-        self.look(now)
+        self.look()
 
-    def close_with(self, orders: Sequence[PaperOrder], now: datetime) -> None:
+    def close_with(self, orders: Sequence[PaperOrder]) -> None:
         """Hold the closing: `orders` meet the last quote together with what rests."""
         for order in orders:
             self._work(order)
-        quote = self._fresh_quote(now)
+        quote = self._fresh_quote()
         if quote is not None:
             self._match(quote)
         self._end_one_shots()
 
+    def _side_of(self, terms: OrderTerms) -> BookSide:
+        return self._buys if terms.side is Side.BUY else self._sells
+
     def _work(self, order: PaperOrder) -> None:
-        self._sides[order.terms.side].work(order)
-        if order.terms.time_in_force in ONE_SHOT:
+        self._side_of(order.terms).work(order)
+        if order.one_shot:
             self._one_shots.append(order)
 
     # -- matching -----------------------------------------------------------------------------------
 
-    def look(self, now: datetime) -> None:
+    def look(self) -> None:
         """Match against the quote if it is new."""
-        quote = self.live_quote(now)
+        quote = self.live_quote()
         if quote is not None and (quote.quote_time != self._seen or self._opening):
             self._match(quote)
 
@@ -130,12 +132,12 @@ class Market:
         is_new = quote.quote_time != self._seen
         self._seen = quote.quote_time
         self._call_opening(quote)
-        for side in self._sides.values():
+        for side in self._sides:
             if is_new:
                 side.face(quote, self.instrument)
             for order, stop in side.triggered():
                 self._trigger(order, side, stop)
-        for side in self._sides.values():
+        for side in self._sides:
             while (next_order := side.next_to_trade()) is not None:
                 self._execute(next_order, side)
             if is_new:

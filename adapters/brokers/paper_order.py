@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from adapters.brokers.paper_ladder import Level
 
-STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
-LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
-# They trade in one instant, or not at all: at once, at the opening, at the close.
-ONE_SHOT = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS})
+_STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+_LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_ONE_SHOT = frozenset({TimeInForce.IOC, TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS})
 
 
 class PaperOrder:
     """Mutable, and compared by identity.
 
     `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before,
-    it takes, at the quote's. `called`: its opening has begun. `trail_stop` is where its trailing stop stood
+    it takes, at the quote's. `one_shot`: it trades in one instant or not at all, at once, at the opening or
+    at the close. `called`: its opening has begun. `trail_stop` is where its trailing stop stood
     before a restart. `level` is its place on a ladder, `deadline` the moment at which the venue must turn to
     it by its time in force, which counts from `created_time`.
     """
@@ -42,6 +42,7 @@ class PaperOrder:
         "filled",
         "level",
         "limit_price",
+        "one_shot",
         "order_id",
         "reports",
         "rested",
@@ -74,14 +75,15 @@ class PaperOrder:
             self.rested = False
             self.trail_stop = None
         self.terms = terms
-        self.limit_price = terms.limit_price if terms.type in LIMIT_TYPES else None
+        self.limit_price = terms.limit_price if terms.type in _LIMIT_TYPES else None
+        self.one_shot = terms.time_in_force in _ONE_SHOT
 
     def resume(self, order: Order) -> None:
         """Stand where `order`, which is working, is believed to stand."""
         self.filled = order.filled_quantity
         self.trail_stop = order.active_stop_price
         self.triggered = order.state is OrderStatus.TRIGGERED or self.filled > ZERO
-        self.rested = order.terms.time_in_force not in ONE_SHOT
+        self.rested = not self.one_shot
 
     @property
     def leaves(self) -> Decimal:
@@ -89,4 +91,4 @@ class PaperOrder:
 
     @property
     def awaits_trigger(self) -> bool:
-        return self.terms.type in STOP_TYPES and not self.triggered
+        return self.terms.type in _STOP_TYPES and not self.triggered

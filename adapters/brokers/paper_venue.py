@@ -12,7 +12,6 @@ from adapters.brokers.paper_ledger import Ledger, Publish
 from adapters.brokers.paper_market import NOTHING_TO_REDUCE, Market
 from adapters.brokers.paper_order import PaperOrder
 from adapters.brokers.paper_settings import PaperSettings
-from application.ports.clock import Clock
 from application.ports.market_data import LatestQuotes
 from domain.decimals import ZERO
 from domain.trading.aggregates.order import Order
@@ -30,18 +29,17 @@ _EXPIRED: Final = {
 
 
 class PaperVenue:
-    """Commands take effect when they are called: the way to the venue, and back, is the broker's matter."""
+    """Commands take effect at once, at `ledger.now`: the way there and back is the broker's matter."""
 
     def __init__(
-        self, clock: Clock, quotes: LatestQuotes, settings: PaperSettings, chance: Chance, publish: Publish
+        self, now: datetime, quotes: LatestQuotes, settings: PaperSettings, chance: Chance, publish: Publish
     ) -> None:
-        self._clock = clock
         self._quotes = quotes
         self._settings = settings
         self._chance = chance
         self._markets: dict[str, Market] = {}
         self._unplaced: list[PaperOrder] = []
-        self.ledger = Ledger(settings, clock, chance, publish)
+        self.ledger = Ledger(settings, now, chance, publish)
 
     # -- commands -----------------------------------------------------------------------------------
 
@@ -98,54 +96,51 @@ class PaperVenue:
         if market is None:
             self._unplaced.append(order)
             return
-        now = self._clock.now()
         deadline = _deadline(order, market)
-        if deadline is not None and deadline <= now:
+        if deadline is not None and deadline <= self.ledger.now:
             self._expire(order)
             return
         if deadline is not None:
             self.ledger.deadlines.set(order, deadline)
-        if order.terms.time_in_force not in _AUCTIONS:
-            market.take(order, now)
+        if order.terms.time_in_force is not TimeInForce.OPG and order.terms.time_in_force is not TimeInForce.CLS:
+            market.take(order)
 
     # -- time ---------------------------------------------------------------------------------------
 
     def keep_deadlines(self) -> None:
         """Turn to every order whose moment has come."""
-        now = self._clock.now()
-        for orders in self.ledger.deadlines.take_due(now):
-            self._hold_closings((o for o in orders if o.terms.time_in_force is TimeInForce.CLS), now)
+        for orders in self.ledger.deadlines.take_due(self.ledger.now):
+            self._hold_closings((o for o in orders if o.terms.time_in_force is TimeInForce.CLS))
             for order in orders:
                 if order.done:
                     continue
                 if order.terms.time_in_force is TimeInForce.OPG and not order.called:
-                    self._call_opening(order, now)
+                    self._call_opening(order)
                 else:
                     self._expire(order)
 
     def look(self) -> Sequence[str]:
         """Match resting orders against new quotes; gives the symbols that have any."""
-        now = self._clock.now()
         unplaced, self._unplaced = self._unplaced, []
         for order in unplaced:
             self.place(order)
         busy = [symbol for symbol, market in self._markets.items() if market.has_orders]
         for symbol in busy:
-            self._markets[symbol].look(now)
+            self._markets[symbol].look()
         return busy + [order.terms.symbol for order in self._unplaced]
 
-    def _hold_closings(self, orders: Iterable[PaperOrder], now: datetime) -> None:
+    def _hold_closings(self, orders: Iterable[PaperOrder]) -> None:
         by_market = defaultdict(list)
         for order in orders:
             by_market[self._markets[order.terms.symbol]].append(order)
         for market, closing in by_market.items():
-            market.close_with(closing, now)
+            market.close_with(closing)
 
-    def _call_opening(self, order: PaperOrder, now: datetime) -> None:
+    def _call_opening(self, order: PaperOrder) -> None:
         market = self._markets[order.terms.symbol]
         order.called = True
-        self.ledger.deadlines.set(order, market.session(now).close)
-        market.open_with(order, now)
+        self.ledger.deadlines.set(order, market.session(self.ledger.now).close)
+        market.open_with(order)
 
     def _expire(self, order: PaperOrder) -> None:
         self.ledger.end(order, ExecType.EXPIRED, _EXPIRED[order.terms.time_in_force])
@@ -156,13 +151,11 @@ class PaperVenue:
         market = self._market(order.terms.symbol)
         if market is None:
             return f"unknown symbol {order.terms.symbol}"
-        if self._chance.happens(
-            self._settings.reject_rate, order.account_id, order.client_order_id, "reject"
-        ):
+        if self._chance.happens(self._settings.reject_rate, order.account_id, order.client_order_id, "reject"):
             return "refused at random, as reject_rate asks"
-        if self.ledger.tradable(order) <= ZERO:
+        if order.terms.reduce_only and self.ledger.tradable(order) <= ZERO:
             return NOTHING_TO_REDUCE
-        return market.refusal(order.terms, self._clock.now())
+        return market.refusal(order.terms)
 
     def _replace_refusal(self, known: PaperOrder | None, terms: OrderTerms) -> str:
         if known is None:
@@ -172,7 +165,7 @@ class PaperVenue:
         if any(getattr(terms, fixed) != getattr(known.terms, fixed) for fixed in _FIXED):
             return f"a replace keeps {', '.join(_FIXED)}"
         market = self._market(terms.symbol)
-        return market.refusal(terms, self._clock.now()) if market is not None else ""
+        return market.refusal(terms) if market is not None else ""
 
     def _market(self, symbol: str) -> Market | None:
         market = self._markets.get(symbol)

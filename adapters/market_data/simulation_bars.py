@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from adapters.market_data.simulation_path import (
     HOUR_MINUTES,
     LOTS,
-    MINUTE_SLOTS,
     PRINTS,
+    SLOT,
     PricePath,
     Prints,
     Spans,
@@ -27,7 +27,6 @@ _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _INSTANT = timedelta(microseconds=1)
 _LONGER_THAN_A_MONTH = timedelta(days=40)
-SLOT = _MINUTE / MINUTE_SLOTS
 _SECOND_SLOTS = timedelta(seconds=1) // SLOT
 _MINUTE_SECONDS = 60
 _FIRST_MOMENT = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -69,7 +68,7 @@ class SimulatedBars:
         length = query.interval.fixed_length
         if length is None:
             return self._calendar_bars(query)
-        sessions = (self._session_bars(query, length, day) for day in self._days_overlapping(start, end))
+        sessions = (self._session_bars(query, length, day) for day in self._calendar.overlapping(start, end))
         return list(islice(chain.from_iterable(sessions), query.limit))
 
     def next_span(self, interval: BarInterval, after: datetime) -> tuple[datetime, datetime]:
@@ -84,15 +83,6 @@ class SimulatedBars:
             day = next(self._calendar.since(after))
         opens = day.open + max(0, (after - day.open) // length) * length
         return opens, min(opens + length, day.close)
-
-    def _days_overlapping(self, start: datetime, end: datetime) -> Iterator[TradingDay]:
-        running = self._calendar.before(start)
-        if running is not None and running.open < start < running.close:
-            yield running
-        for day in self._calendar.since(start):
-            if day.open >= end:
-                return
-            yield day
 
     def _session_bars(self, query: BarQuery, length: timedelta, day: TradingDay) -> Iterator[Bar]:
         first = max(0, -((day.open - query.start) // length))
@@ -110,7 +100,7 @@ class SimulatedBars:
     def _pieces(
         self, day: TradingDay, length: timedelta, minutes: range, now: datetime
     ) -> Iterator[tuple[NDArray[np.int64], Spans]]:
-        """What the bars over `minutes` consist of, in parts that hold whole bars; with each unit its bar's position."""
+        """What the bars over `minutes` consist of, each unit with its bar's position, in parts of whole bars."""
         if length < _MINUTE:
             for minute in minutes:
                 prints = self._printed(day, minute, now)
@@ -126,9 +116,7 @@ class SimulatedBars:
 
     def _calendar_bars(self, query: BarQuery) -> list[Bar]:
         near = self._calendar.between(query.start - _LONGER_THAN_A_MONTH, query.end + _LONGER_THAN_A_MONTH)
-        periods = (
-            days for days in _periods(query.interval, near) if query.start <= days[0].open < query.end
-        )
+        periods = (days for days in _periods(query.interval, near) if query.start <= days[0].open < query.end)
         chosen = list(islice(periods, query.limit))
         traded = [[day for day in days if day.open <= query.now] for days in chosen]
         units = self._days(list(chain.from_iterable(traded)), query.now)
@@ -180,7 +168,7 @@ class SimulatedBars:
         made = merged(units, firsts)
         prices = np.rint(made[:4] / float(tick)).astype(np.int64).T.tolist()
         for (opens, closes), (open_, high, low, close), lots, prints in zip(
-            spans, prices, made[LOTS].tolist(), made[PRINTS].tolist(), strict=False
+            spans[: firsts.size], prices, made[LOTS].tolist(), made[PRINTS].tolist(), strict=True
         ):
             yield Bar(
                 symbol=symbol,

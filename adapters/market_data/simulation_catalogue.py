@@ -149,9 +149,7 @@ _SECURITIES = (
     _Security("SAP", "SAP SE", _XETR, "Technology", 182.0, 0.24, _LARGE),
     _Security("SIE", "Siemens AG", _XETR, "Industrials", 172.0, 0.26, _LARGE),
     _Security("ALV", "Allianz SE", _XETR, "Financials", 262.0, 0.2, _MIDDLE),
-    _Security(
-        "MC", "LVMH Moet Hennessy Louis Vuitton SE", _XPAR, "Consumer Discretionary", 705.0, 0.28, _LARGE
-    ),
+    _Security("MC", "LVMH Moet Hennessy Louis Vuitton SE", _XPAR, "Consumer Discretionary", 705.0, 0.28, _LARGE),
     _Security("TTE", "TotalEnergies SE", _XPAR, "Energy", 63.0, 0.24, _LARGE),
     _Security("AIR", "Airbus SE", _XPAR, "Industrials", 142.0, 0.27, _MIDDLE),
     _Security("ASML", "ASML Holding N.V.", _XAMS, "Technology", 880.0, 0.36, _LARGE),

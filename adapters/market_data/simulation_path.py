@@ -1,6 +1,6 @@
 """The price path of one simulated instrument, as a tree that is opened only where somebody looks.
 
-A cell of 256 days becomes days, a day's session hours, an hour minutes, and a minute prints. A node knows
+A cell of 64 days becomes days, a day's session hours, an hour minutes, and a minute prints. A node knows
 its open, high, low, close, number of prints and volume before it is opened; its children are drawn so that
 together they have exactly these. So a bar of any length is the bar of the prints in it, without making them.
 
@@ -11,12 +11,13 @@ prices at the cells' ends are independent draws around the reference price, whic
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.market_data.simulation_random import Floats, draws, normal, stream, uniform
+from adapters.market_data.simulation_random import Floats, Level, draws, normal, stream, uniform
 from adapters.market_data.simulation_sessions import TradingDay
 from domain.market_data.trading_hours import TradingHours
 
@@ -29,18 +30,18 @@ OPEN, HIGH, LOW, CLOSE, VARIANCE, PRINTS, LOTS = range(7)
 
 HOUR_MINUTES = 60
 MINUTE_SLOTS = 240
+SLOT = timedelta(minutes=1) / MINUTE_SLOTS
 MIN_PRINTS = 4
 MAX_PRINTS_PER_MINUTE = 50
 MIN_PRINTS_PER_MINUTE = 8
 """Of the average. Days vary by half, hours and minutes by a quarter: a minute has 4 to 240 prints."""
 
-_CELL_DAYS = 256
+_CELL_DAYS = 64
 _CELLS_A_YEAR = 365 / _CELL_DAYS
 _WEEK, _SATURDAY = 7, 5
 _EPOCH_WEEKDAY = 3
 _WEEKEND_VARIANCE = 0.1
 _OVERNIGHT_VARIANCE = 0.25
-_ANCHOR, _WALK, _ACTIVITY, _SESSION, _HOURS, _MINUTES, _PRINTS = range(7)
 _DOUBLINGS = 20
 _NODES_KEPT = 4
 
@@ -87,7 +88,7 @@ class PricePath:
     def levels(self, cell: int) -> Floats:
         """The path's own Levels: a bridge from this cell's anchor to the next one's."""
         variance = self._daily_variance(cell)
-        walk = normal(draws(stream(self._terms.key, _WALK, cell), 1, _CELL_DAYS)[0])
+        walk = normal(draws(stream(self._terms.key, Level.WALK, cell), 1, _CELL_DAYS)[0])
         return _bridge(self._anchor(cell), self._anchor(cell + 1), variance, walk)
 
     def days(self, days: Sequence[TradingDay]) -> Spans:
@@ -104,23 +105,23 @@ class PricePath:
         """The hours of a session, counted from its open; the last may be shorter."""
         full, rest = divmod(day.minutes, HOUR_MINUTES)
         minutes = np.array([HOUR_MINUTES] * full + [rest] * (rest > 0))
-        return _split(self.days([day])[:, 0], minutes, self._stream(_HOURS, day, 0))
+        return _split(self.days([day])[:, 0], minutes, self._stream(Level.HOURS, day, 0))
 
     def _open_hour(self, day: TradingDay, hour: int) -> Spans:
         """The minutes of an hour of a session."""
         minutes = min(HOUR_MINUTES, day.minutes - hour * HOUR_MINUTES)
-        return _split(self.hours(day)[:, hour], np.ones(minutes), self._stream(_MINUTES, day, hour))
+        return _split(self.hours(day)[:, hour], np.ones(minutes), self._stream(Level.MINUTES, day, hour))
 
     def _open_minute(self, day: TradingDay, minute: int) -> Prints:
         """The prints of a minute of a session."""
         hour, minute_of_hour = divmod(minute, HOUR_MINUTES)
-        return _prints(self.minutes(day, hour)[:, minute_of_hour], self._stream(_PRINTS, day, minute))
+        return _prints(self.minutes(day, hour)[:, minute_of_hour], self._stream(Level.PRINTS, day, minute))
 
     def _open_cell(self, cell: int) -> Spans:
         """Every day of a cell, session or not; PRINTS is a minute's mean and LOTS a print's, of that day."""
         terms = self._terms
         overnight = self._overnight
-        drawn = draws(stream(terms.key, _SESSION, cell), 4, _CELL_DAYS)
+        drawn = draws(stream(terms.key, Level.SESSION, cell), 4, _CELL_DAYS)
         variance = self._daily_variance(cell)
         levels = self._levels(cell)
         starts, ends = levels[:-1], levels[1:]
@@ -136,11 +137,11 @@ class PricePath:
     def _anchor(self, cell: int) -> float:
         """Where a cell starts. Half a cell's variance makes its change have the whole of it."""
         deviation = self._terms.volatility * math.sqrt(0.5 / _CELLS_A_YEAR)
-        return deviation * float(normal(draws(stream(self._terms.key, _ANCHOR, cell), 1, 1))[0, 0])
+        return deviation * float(normal(draws(stream(self._terms.key, Level.ANCHOR, cell), 1, 1))[0, 0])
 
     def _activity(self, cell: int) -> Floats:
         """How busy each day is, from half to one and a half: it trades more, and it moves more."""
-        return 0.5 + uniform(draws(stream(self._terms.key, _ACTIVITY, cell), 1, _CELL_DAYS)[0])
+        return 0.5 + uniform(draws(stream(self._terms.key, Level.ACTIVITY, cell), 1, _CELL_DAYS)[0])
 
     def _daily_variance(self, cell: int) -> Floats:
         """Of the logarithm of the price, from each day's start to the next."""
@@ -150,7 +151,7 @@ class PricePath:
         a_day = self._terms.volatility * self._terms.volatility / (_CELLS_A_YEAR * _CELL_DAYS)
         return weights * self._activity(cell) * (a_day * _WEEK / a_week)
 
-    def _stream(self, level: int, day: TradingDay, position: int) -> int:
+    def _stream(self, level: Level, day: TradingDay, position: int) -> int:
         return stream(self._terms.key, level, (day.number << 16) + position)
 
 

@@ -5,6 +5,7 @@ two machines agree to the last bit, and so do a request for one minute and one f
 """
 
 import math
+from enum import IntEnum
 from hashlib import blake2b
 
 import numpy as np
@@ -21,6 +22,21 @@ _NORMAL_MEAN = 4 * 65535 / 2
 _NORMAL_DEVIATION = math.sqrt(4 * (65536**2 - 1) / 12)
 
 
+class Level(IntEnum):
+    """What a number is drawn for. Renumbering them makes another market of the same seed."""
+
+    ANCHOR = 0
+    WALK = 1
+    ACTIVITY = 2
+    SESSION = 3
+    HOURS = 4
+    MINUTES = 5
+    PRINTS = 6
+    QUOTES = 7
+    BIDS = 8
+    ASKS = 9
+
+
 def key(seed: int, name: str) -> int:
     """The 64-bit key of everything that is called `name` under `seed`."""
     return int.from_bytes(blake2b(f"{seed}/{name}".encode(), digest_size=8).digest())
@@ -34,9 +50,19 @@ def mixed(value: int) -> int:
     return value ^ value >> 31
 
 
-def stream(key: int, level: int, number: int) -> int:
+def stream(key: int, level: Level, number: int) -> int:
     """Where the draws of node `number` on `level` begin."""
     return mixed(mixed(key + level * _GOLDEN) + number * _GOLDEN)
+
+
+def fractions(stream: int) -> tuple[float, float, float, float]:
+    """Four numbers from 0 inclusive to 1 exclusive, for where a whole generator is too much."""
+    return (
+        (stream >> 48) / 65536,
+        (stream >> 32 & 65535) / 65536,
+        (stream >> 16 & 65535) / 65536,
+        (stream & 65535) / 65536,
+    )
 
 
 def draws(stream: int, rows: int, columns: int) -> Draws:

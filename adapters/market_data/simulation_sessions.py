@@ -60,6 +60,13 @@ class SessionCalendar:
         """The sessions that open in [start, end)."""
         return list(takewhile(lambda day: day.open < end, self.since(start)))
 
+    def overlapping(self, start: datetime, end: datetime) -> Iterator[TradingDay]:
+        """The sessions that have a moment in [start, end)."""
+        running = self.before(start)
+        if running is not None and running.open < start < running.close:
+            yield running
+        yield from takewhile(lambda day: day.open < end, self.since(start))
+
     def _sessions_of_year(self, year: int) -> tuple[list[datetime], list[TradingDay]]:
         """Every session that opens in `year` of UTC, with the opens alone beside them for searching."""
         days = []

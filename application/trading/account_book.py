@@ -194,12 +194,13 @@ class AccountBook:
             if order.group_id:
                 self.groups.setdefault(order.group_id, []).append(order.order_id)
         self.orders[order.order_id] = order
-        self._count(before, -1)
-        self._count(order, 1)
-        if order.is_open:
-            self._closed.pop(order.order_id, None)
-        else:
+        if before is None or not _counts_alike(before, order):
+            self._count(before, -1)
+            self._count(order, 1)
+        if not order.is_open:
             self._closed[order.order_id] = None
+        elif before is not None and not before.is_open:
+            self._closed.pop(order.order_id, None)
 
     def _count(self, order: Order | None, sign: int) -> None:
         quantity = ZERO if order is None else exposed_quantity(order)
@@ -234,3 +235,14 @@ def exposed_quantity(order: Order) -> Decimal:
     if order.replace_terms is not None:
         asked = max(asked, order.replace_terms.quantity)
     return max(ZERO, asked - order.filled_quantity)
+
+
+def _counts_alike(before: Order, after: Order) -> bool:
+    """Whether nothing that `exposed_quantity` looks at has changed, as at most reports."""
+    return (
+        before.terms is after.terms
+        and before.filled_quantity is after.filled_quantity
+        and before.replace_terms is after.replace_terms
+        and before.reserve_price is after.reserve_price
+        and before.is_open == after.is_open
+    )

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+
+from domain.terms import Term
 
 
-class BarInterval(Enum):
+class BarInterval(Term):
     """The usual intervals. A day, week or month is the venue's own, so its length varies."""
 
     SECOND_1 = "1s"

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 
 from domain.market_data.trading_hours import TradingHours
+from domain.terms import Term
 
 
-class AssetClass(Enum):
+class AssetClass(Term):
     EQUITY = "EQUITY"
     ETF = "ETF"
     CURRENCY = "CURRENCY"

@@ -32,7 +32,6 @@ class Order:
     it. `filled_notional` is the sum of quantity x price over the fills. `reserve_price` is the price per unit
     at which the open quantity counts against the account's limits.
     `held` marks a child that waits for its parent's fills and has not been sent to a broker.
-    `reserve_price` is the price per unit at which its open quantity counts against the account's limits.
     `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`.
     """
 

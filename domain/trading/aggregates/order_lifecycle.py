@@ -8,13 +8,13 @@ A pending cancel or replace lies over the state and never replaces it (FIX 4.4 r
 PENDING_REPLACE above all else), so refusing the request uncovers the state that the fills have made.
 """
 
-from enum import Enum
 from typing import Final
 
+from domain.terms import Term
 from domain.trading.value_objects.execution_report import ExecType
 
 
-class OrderStatus(Enum):
+class OrderStatus(Term):
     """FIX OrdStatus(39), with TRIGGERED (a stop that now works) and UNKNOWN (outcome not proven) as more."""
 
     PENDING_NEW = "PENDING_NEW"

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from domain.errors import Violation
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.terms import Term
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 
 
-class EventType(Enum):
+class EventType(Term):
     ACCOUNT_CREATED = "ACCOUNT_CREATED"
     RISK_PROFILE_UPDATED = "RISK_PROFILE_UPDATED"
     ORDER_PLACED = "ORDER_PLACED"

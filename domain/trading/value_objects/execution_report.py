@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 
+from domain.terms import Term
 from domain.trading.value_objects.order_type import Liquidity
 
 
-class ExecType(Enum):
+class ExecType(Term):
     """FIX ExecType(150), and two about submissions: UNCLEAR, it got no clear answer; ABSENT, the broker proves
     that it never had the order.
     """

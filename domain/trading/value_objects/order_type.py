@@ -1,9 +1,9 @@
 """The vocabulary of an order, in FIX terms."""
 
-from enum import Enum
+from domain.terms import Term
 
 
-class Side(Enum):
+class Side(Term):
     BUY = "BUY"
     SELL = "SELL"
 
@@ -17,7 +17,7 @@ class Side(Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class OrderType(Enum):
+class OrderType(Term):
     MARKET = "MARKET"
     LIMIT = "LIMIT"
     STOP = "STOP"
@@ -25,7 +25,7 @@ class OrderType(Enum):
     TRAILING_STOP = "TRAILING_STOP"
 
 
-class TimeInForce(Enum):
+class TimeInForce(Term):
     DAY = "DAY"
     GTC = "GTC"
     IOC = "IOC"
@@ -35,18 +35,18 @@ class TimeInForce(Enum):
     CLS = "CLS"
 
 
-class Liquidity(Enum):
+class Liquidity(Term):
     MAKER = "MAKER"
     TAKER = "TAKER"
 
 
-class GroupType(Enum):
+class GroupType(Term):
     OCO = "OCO"
     OTO = "OTO"
     BRACKET = "BRACKET"
 
 
-class CancelReason(Enum):
+class CancelReason(Term):
     """Why an order was cancelled before it was done."""
 
     REQUESTED = "REQUESTED"
