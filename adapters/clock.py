@@ -115,6 +115,8 @@ class ManualClock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return await asyncio.sleep(0)
         woken = asyncio.Event()
         timer = self.call_later(seconds, woken.set)
         try:

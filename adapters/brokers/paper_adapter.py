@@ -47,6 +47,9 @@ class PaperBroker:
         short_selling=True,
         unique_client_ids=True,
         lookup_by_client_id=True,
+        post_only=True,
+        reduce_only=True,
+        simulated=True,
     )
 
     def __init__(self, clock: Clock, quotes: LatestQuotes, settings: PaperSettings) -> None:

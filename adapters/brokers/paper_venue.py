@@ -110,7 +110,7 @@ class PaperVenue:
     def keep_deadlines(self) -> None:
         """Turn to every order whose moment has come."""
         for orders in self.ledger.deadlines.take_due(self.ledger.now):
-            self._hold_closings((o for o in orders if o.terms.time_in_force is TimeInForce.CLS))
+            self._hold_closings(o for o in orders if o.terms.time_in_force is TimeInForce.CLS)
             for order in orders:
                 if order.done:
                     continue

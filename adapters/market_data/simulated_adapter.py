@@ -5,7 +5,7 @@ stored, so a restart, another process or a faster clock sees the very same marke
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -122,7 +122,7 @@ class SimulatedMarketData:
         # On a thread: a thousand long bars take some ten milliseconds, which no other caller should wait for.
         return await asyncio.to_thread(series.bars, BarQuery(interval, start, end, limit, self._clock.now()))
 
-    async def quotes(self, symbols: Collection[str]) -> AsyncIterator[Quote]:
+    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
         known = self._known(symbols)
         sent: dict[str, datetime] = {}
         while known:
@@ -133,7 +133,7 @@ class SimulatedMarketData:
                     yield quote
             await self._clock.sleep(self._until_next_tick())
 
-    async def trades(self, symbols: Collection[str]) -> AsyncIterator[Trade]:
+    async def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
         known = self._known(symbols)
         after = self._clock.now()
         while known:
@@ -145,7 +145,7 @@ class SimulatedMarketData:
             after = until
             await self._clock.sleep(0 if until < now else self._until_next_tick())
 
-    async def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncIterator[Bar]:
+    async def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
         started = self._clock.now()
         spans = {symbol: self._bars[symbol].next_span(interval, started) for symbol in self._known(symbols)}
         while spans:

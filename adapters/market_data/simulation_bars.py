@@ -1,10 +1,10 @@
 """Bars over a simulated price path: which spans of time they cover, and what had been traded in them by then."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +75,8 @@ class SimulatedBars:
         """Open and close of the first bar that closes after `after`."""
         length = interval.fixed_length
         if length is None:
-            near = self._calendar.between(after - _LONGER_THAN_A_MONTH, after + _LONGER_THAN_A_MONTH)
-            period = next(days for days in _periods(interval, near) if days[-1].close > after)
+            periods = _periods(interval, self._calendar.since(after - _LONGER_THAN_A_MONTH))
+            period = next(days for days in periods if days[-1].close > after)
             return period[0].open, period[-1].close
         day = self._calendar.before(after)
         if day is None or day.close <= after:
@@ -85,10 +85,12 @@ class SimulatedBars:
         return opens, min(opens + length, day.close)
 
     def _session_bars(self, query: BarQuery, length: timedelta, day: TradingDay) -> Iterator[Bar]:
-        first = max(0, -((day.open - query.start) // length))
-        last = min(-((day.open - min(query.end, day.close)) // length), first + query.limit)
+        first = max(0, _rounded_up(query.start - day.open, length))
+        last = _rounded_up(min(query.end, day.close) - day.open, length)
+        if length >= _MINUTE:  # Each of these has a print, so there is no need to look beyond the limit.
+            last = min(last, first + query.limit)
         ends = min(day.open + last * length, day.close)
-        minutes = range(first * length // _MINUTE, -((day.open - ends) // _MINUTE))
+        minutes = range(first * length // _MINUTE, _rounded_up(ends - day.open, _MINUTE))
         for positions, units in self._pieces(day, length, minutes, query.now):
             inside = (positions >= first) & (positions < last)
             positions, units = positions[inside], units[:, inside]
@@ -115,9 +117,9 @@ class SimulatedBars:
                 yield _positions(hours.start, units, length // _HOUR), units
 
     def _calendar_bars(self, query: BarQuery) -> list[Bar]:
-        near = self._calendar.between(query.start - _LONGER_THAN_A_MONTH, query.end + _LONGER_THAN_A_MONTH)
-        periods = (days for days in _periods(query.interval, near) if query.start <= days[0].open < query.end)
-        chosen = list(islice(periods, query.limit))
+        periods = _periods(query.interval, self._calendar.since(query.start - _LONGER_THAN_A_MONTH))
+        opened = takewhile(lambda days: days[0].open < query.end, periods)
+        chosen = list(islice((days for days in opened if days[0].open >= query.start), query.limit))
         traded = [[day for day in days if day.open <= query.now] for days in chosen]
         units = self._days(list(chain.from_iterable(traded)), query.now)
         firsts = np.cumsum([0, *map(len, traded)])[:-1]
@@ -185,10 +187,14 @@ class SimulatedBars:
             )
 
 
-def _periods(interval: BarInterval, days: Sequence[TradingDay]) -> Iterator[list[TradingDay]]:
+def _periods(interval: BarInterval, days: Iterable[TradingDay]) -> Iterator[list[TradingDay]]:
     period_of = _PERIOD_OF[interval]
     for _, group in groupby(days, key=lambda day: period_of(day.date)):
         yield list(group)
+
+
+def _rounded_up(span: timedelta, length: timedelta) -> int:
+    return -(-span // length)
 
 
 def _positions(first: int, units: Spans, units_a_bar: int) -> NDArray[np.int64]:

@@ -180,6 +180,7 @@ _CURRENCIES = {
     "USD": "US Dollar",
 }
 _PAIR_VOLATILITY = 0.1
+_CROSS_VOLATILITY = 0.14  # that of two pairs which move on their own
 
 _PAIRS = (
     ("EUR/USD", 1.085, "0.00001", _MAJOR_PAIR),
@@ -265,7 +266,8 @@ def _cross(symbol: str, first: tuple[int, str], second: tuple[int, str], tick: s
     prices = {symbol: price for symbol, price, *_ in _PAIRS}
     (_, multiplicand), (sign, other) = first, second
     price = prices[multiplicand] * prices[other] if sign > 0 else prices[multiplicand] / prices[other]
-    return replace(_pair(symbol, price, tick, _MINOR_PAIR), legs=(first, second))
+    pair = _pair(symbol, price, tick, _MINOR_PAIR)
+    return replace(pair, volatility=_CROSS_VOLATILITY, legs=(first, second))
 
 
 LISTINGS: dict[str, Listing] = {

@@ -51,7 +51,7 @@ Levels = Callable[[int], Floats]
 
 @dataclass(frozen=True, slots=True)
 class PathTerms:
-    """What an instrument's path is drawn from: `volatility` is a year's, `print_lots` a print's mean size.
+    """What an instrument's path is drawn from: `volatility` (above 0) is a year's, `print_lots` a print's mean size.
 
     `hours` tell whether the price moves while the market is closed: overnight, and (a little) at weekends.
     """

@@ -25,16 +25,16 @@ _NORMAL_DEVIATION = math.sqrt(4 * (65536**2 - 1) / 12)
 class Level(IntEnum):
     """What a number is drawn for. Renumbering them makes another market of the same seed."""
 
-    ANCHOR = 0
-    WALK = 1
-    ACTIVITY = 2
-    SESSION = 3
-    HOURS = 4
-    MINUTES = 5
-    PRINTS = 6
-    QUOTES = 7
-    BIDS = 8
-    ASKS = 9
+    ANCHOR = 1
+    WALK = 2
+    ACTIVITY = 3
+    SESSION = 4
+    HOURS = 5
+    MINUTES = 6
+    PRINTS = 7
+    QUOTES = 8
+    BIDS = 9
+    ASKS = 10
 
 
 def key(seed: int, name: str) -> int:

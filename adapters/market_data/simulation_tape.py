@@ -61,8 +61,7 @@ class SimulatedTape:
         start, end = after + _INSTANT, until + _INSTANT
         for day in self._calendar.overlapping(start, end):
             first = max(0, (start - day.open) // _MINUTE)
-            last = -((day.open - min(end, day.close)) // _MINUTE)
-            for minute in range(first, last):
+            for minute in range(first, -((day.open - min(end, day.close)) // _MINUTE)):
                 begins = day.open + minute * _MINUTE
                 prints = self._path.prints(day, minute)
                 columns = (prints.slots.tolist(), prints.spans[CLOSE].tolist(), prints.spans[LOTS].tolist())

@@ -15,6 +15,7 @@ from domain.trading.value_objects.order_type import GroupType, OrderType, TimeIn
 class BrokerCapabilities:
     """What a broker can do by itself. What it cannot is refused, or emulated where the README says so.
 
+    `simulated`: no order leaves the process. `post_only` and `reduce_only`: it watches over them itself.
     `unique_client_ids`: it refuses a second order with the same client id, for good.
     `lookup_by_client_id`: `find` gives proof, both of presence and of absence.
     """
@@ -29,6 +30,9 @@ class BrokerCapabilities:
     short_selling: bool
     unique_client_ids: bool
     lookup_by_client_id: bool
+    post_only: bool = False
+    reduce_only: bool = False
+    simulated: bool = False
 
 
 class BrokerUnavailable(Exception):

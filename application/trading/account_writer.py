@@ -95,13 +95,17 @@ class AccountWriter:
 
         A caller that is cancelled stops listening, no more: the command is carried out all the same.
         """
+        return await self.submit(command)
+
+    def submit(self, command: Command[R]) -> asyncio.Future[R]:
+        """As `execute`, without waiting: commands are decided in the order in which they are submitted."""
         if not self._valid:
             raise Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
         if len(self._inbox) >= _LONGEST_QUEUE:
             raise Throttled("too many requests wait for this account", 1.0, reason="QUEUE_FULL")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._put(command, future)
-        return await future
+        return future
 
     def report(self, report: ExecutionReport) -> None:
         """Take in a broker's report: in turn, and never refused."""

@@ -42,8 +42,7 @@ class EventFeed:
         if sequence > self.last_sequence:
             raise OutOfRange(
                 f"after_sequence: the account's journal ends at {self.last_sequence}",
-                last_sequence=str(self.last_sequence),
-                oldest_sequence="1",
+                current_sequence=str(self.last_sequence),
             )
 
     async def wait_beyond(self, sequence: int, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """What placing orders has in common: the check, the new order, the repeatable answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -20,7 +20,10 @@ from domain.trading.value_objects.order_type import GroupType, Side
 
 @dataclass(frozen=True, slots=True)
 class CheckedOrder:
-    """What every rule said about an order, and the margin without and with it (None: cannot be valued)."""
+    """What every rule said about an order, and the margin without and with it (None: cannot be valued).
+
+    `sequence` names the state of the account that it was checked on.
+    """
 
     results: list[RuleResult]
     before: Margin | None
@@ -28,6 +31,7 @@ class CheckedOrder:
     reserve_price: Decimal
     currency: str
     base_currency: str
+    sequence: int
 
     @property
     def passed(self) -> bool:
@@ -55,6 +59,15 @@ class Role:
 
 
 ALONE = Role()
+
+
+class CheckFailed(OrderNotPlaced):
+    """An order that was only checked, or placed with others or not at all, breaks a rule: nothing is recorded."""
+
+    def __init__(self, check: CheckedOrder, terms: OrderTerms) -> None:
+        failed = violations(check.results, terms.client_order_id)
+        super().__init__(_refused_text(failed), failed)
+        self.check = check
 
 
 def needs_of(terms: OrderTerms) -> Needs:
@@ -106,6 +119,7 @@ def examine(
         price,
         instrument.currency if instrument else "",
         book.account.base_currency,
+        book.sequence,
     )
 
 
@@ -208,15 +222,13 @@ def refuse(book: AccountBook, terms: OrderTerms, checked: CheckedOrder) -> Order
     return _not_placed(failed, order)
 
 
-def refusal(checked: CheckedOrder, terms: OrderTerms) -> OrderNotPlaced:
-    """The refusal of an order that is only checked: nothing is recorded."""
-    return _not_placed(violations(checked.results, terms.client_order_id), None)
+def _not_placed(failed: Sequence[Violation], order: Order, **more: str) -> OrderNotPlaced:
+    ids = {"order_id": order.order_id, "client_order_id": order.terms.client_order_id}
+    return OrderNotPlaced(_refused_text(failed), failed, **ids, **more)
 
 
-def _not_placed(failed: list[Violation] | tuple[Violation, ...], order: Order | None, **more: str) -> OrderNotPlaced:
-    ids = {} if order is None else {"order_id": order.order_id, "client_order_id": order.terms.client_order_id}
-    text = "; ".join(violation.description for violation in failed)
-    return OrderNotPlaced(f"order refused: {text}", failed, **ids, **more)
+def _refused_text(failed: Sequence[Violation]) -> str:
+    return "order refused: " + "; ".join(violation.description for violation in failed)
 
 
 def replayed(book: AccountBook, terms: OrderTerms) -> Placed | None:

@@ -104,6 +104,11 @@ class TradingEngine:
         """Decide `command` in its account's writer; see AccountWriter.execute."""
         return await self.writer(command.account_id).execute(command)
 
+    def wake_streams(self) -> None:
+        """Have whoever waits for events look up, as for a shutdown, though nothing has happened."""
+        for writer in self._writers.values():
+            writer.feed.wake()
+
     def _take_report(self, report: ExecutionReport) -> None:
         writer = self._writers.get(report.account_id)
         if writer is not None:

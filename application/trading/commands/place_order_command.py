@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
-from application.trading.placement import Placed, accept, examine, needs_of, new_order, refusal, refuse, replayed
+from application.trading.placement import CheckFailed, Placed, accept, examine, needs_of, new_order, refuse, replayed
 from domain.trading.value_objects.order_terms import OrderTerms
 
 
@@ -36,7 +36,7 @@ def place_one(book: AccountBook, terms: OrderTerms, validate_only: bool = False,
     checked = examine(book, terms)
     if validate_only:
         if not checked.passed:
-            raise refusal(checked, terms)
+            raise CheckFailed(checked, terms)
         return Placed(new_order(book, terms, checked), 0, check=checked)
     if not checked.passed:
         raise refuse(book, terms, checked)

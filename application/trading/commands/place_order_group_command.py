@@ -6,13 +6,13 @@ from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.placement import (
     CheckedOrder,
+    CheckFailed,
     Placed,
     Role,
     accept,
     check_distinct,
     examine,
     new_order,
-    refusal,
     replayed,
 )
 from domain.errors import AlreadyExists, DomainError
@@ -107,7 +107,7 @@ class PlaceOrderGroup:
                 checked = examine(book, terms, is_exit=is_exit)
                 checks.append(checked)
                 if not checked.passed:
-                    raise self._refused(refusal(checked, terms), i)
+                    raise self._refused(CheckFailed(checked, terms), i)
                 suppose(new_order(book, terms, checked))
         return checks
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.commands.place_order_command import place_one
-from application.trading.placement import Placed, accept, check_distinct, examine, new_order, refusal, replayed
+from application.trading.placement import CheckFailed, Placed, accept, check_distinct, examine, new_order, replayed
 from domain.errors import DomainError
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_terms import OrderTerms
@@ -65,7 +65,7 @@ class PlaceOrders:
             return first
         checked = examine(book, terms)
         if not checked.passed:
-            raise refusal(checked, terms)
+            raise CheckFailed(checked, terms)
         order = new_order(book, terms, checked)
         suppose(order)
         return Placed(order, 0, check=checked)

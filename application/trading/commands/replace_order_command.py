@@ -92,7 +92,7 @@ class ReplaceOrder:
         return Placed(after, after.sequence)
 
     def _require_sense(self, book: AccountBook, order: Order, terms: OrderTerms) -> None:
-        terms.check("replace")
+        terms.check("")
         if terms.quantity <= order.filled_quantity:
             why = f"quantity: {order.filled_quantity} has filled already, and the new quantity must be above that"
             raise order.refused("ORDER_NOT_REPLACEABLE", why)

@@ -13,14 +13,12 @@ from domain.errors import PreconditionFailed, VersionMismatch, Violation
 from domain.trading.aggregates.order_lifecycle import (
     BY_QUANTITY,
     CLOSED,
-    ENDS_PENDING_CANCEL,
-    ENDS_PENDING_REPLACE,
     LIFECYCLE,
     OrderStatus,
 )
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from domain.trading.value_objects.order_terms import OrderTerms
-from domain.trading.value_objects.order_type import CancelReason, GroupType, TimeInForce
+from domain.trading.value_objects.order_type import CancelReason, GroupType, OrderType, TimeInForce
 
 
 # Without slots on purpose: copying a __dict__ is what makes a change cheap on the way of an order.
@@ -75,8 +73,12 @@ class Order:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still trade, as far as is known: UNKNOWN counts as open."""
-        return self.state not in CLOSED
+        """Whether its status is not final: it can still trade, as far as is known, or a broker owes an answer.
+
+        UNKNOWN counts as open, and so does an order that filled while a request about it is pending: a
+        replace may yet let it trade on.
+        """
+        return self.state not in CLOSED or self.cancel_pending or self.replace_terms is not None
 
     @property
     def leaves_quantity(self) -> Decimal:
@@ -112,6 +114,7 @@ class Order:
             raise VersionMismatch(
                 f"expected_version: the order is at version {self.version}, not {expected}",
                 order_id=self.order_id,
+                expected_version=str(expected),
                 current_version=str(self.version),
             )
 
@@ -143,14 +146,7 @@ class Order:
         TRADE, TRADE_CANCEL and TRADE_CORRECT are not taken here but by `with_fill_change`, after the caller
         has checked the execution id.
         """
-        changes: dict[str, Any] = {}
-        follows = LIFECYCLE[self.state]
-        if report.type in follows and report.type is not ExecType.REPLACED:
-            changes["state"] = follows[report.type]
-        if report.type in ENDS_PENDING_CANCEL and self.cancel_pending:
-            changes["cancel_pending"] = False
-        if report.type in ENDS_PENDING_REPLACE and self._settles_replace(report):
-            changes |= self._replace_settled(report)
+        changes = self._state_changes(report)
         if not changes:
             return None
         if report.broker_order_id and not self.broker_order_id:
@@ -159,15 +155,33 @@ class Order:
             changes["active_stop_price"] = report.price
         if report.reason:
             changes["reason_text"] = report.reason
-        if report.type is ExecType.REJECTED:
-            changes["reject_reason"] = "BROKER_REJECTED"
-        elif report.type is ExecType.ABSENT:
-            changes["cancel_reason"] = CancelReason.NEVER_SUBMITTED
-        elif report.type is ExecType.CANCEL_REJECTED:
-            changes["cancel_reason"] = None
-        elif report.type is ExecType.CANCELED and self.cancel_reason is None:
-            changes["cancel_reason"] = _UNASKED.get(self.terms.time_in_force, CancelReason.BROKER)
+        return changes | self._causes(report, changes.get("state", self.state))
+
+    def _state_changes(self, report: ExecutionReport) -> dict[str, Any]:
+        """The state that follows, and the pending request that `report` answers; closing ends them all."""
+        changes: dict[str, Any] = {}
+        follows = LIFECYCLE[self.state]
+        if report.type in follows and report.type is not ExecType.REPLACED:
+            changes["state"] = follows[report.type]
+        closes = changes.get("state") in CLOSED
+        if self.cancel_pending and (closes or report.type is ExecType.CANCEL_REJECTED):
+            changes["cancel_pending"] = False
+        if self.replace_terms is not None and (closes or self._answers_replace(report)):
+            changes |= self._replace_settled(report)
         return changes
+
+    def _causes(self, report: ExecutionReport, state: OrderStatus) -> dict[str, Any]:
+        """Why it was rejected or cancelled; a cancel that was asked for and did not come about has no cause."""
+        if state is OrderStatus.REJECTED:
+            return {"reject_reason": "BROKER_REJECTED", "cancel_reason": None}
+        if report.type is ExecType.ABSENT:
+            return {"cancel_reason": CancelReason.NEVER_SUBMITTED}
+        if state is OrderStatus.CANCELED:
+            unasked = _UNASKED.get(self.terms.time_in_force, CancelReason.BROKER)
+            return {"cancel_reason": self.cancel_reason or unasked}
+        if report.type in (ExecType.CANCEL_REJECTED, ExecType.EXPIRED):
+            return {"cancel_reason": None}
+        return {}
 
     def with_fill_change(self, quantity: Decimal, notional: Decimal, fee: Decimal, type: ExecType) -> dict[str, Any]:
         """The changes that an execution makes: `quantity`, `notional` and `fee` are added (a bust subtracts)."""
@@ -180,11 +194,9 @@ class Order:
             "state": self._state_by_quantity(filled, self.terms) if follows is BY_QUANTITY else follows,
         }
 
-    def _settles_replace(self, report: ExecutionReport) -> bool:
-        if self.replace_terms is None:
-            return False
-        answers_a_replace = report.type in (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
-        return not answers_a_replace or report.request_version == self.replace_version
+    def _answers_replace(self, report: ExecutionReport) -> bool:
+        is_answer = report.type in (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
+        return is_answer and report.request_version == self.replace_version
 
     def _replace_settled(self, report: ExecutionReport) -> dict[str, Any]:
         settled: dict[str, Any] = {"replace_terms": None, "replace_version": 0}
@@ -200,12 +212,13 @@ class Order:
 
     @staticmethod
     def _state_by_quantity(filled: Decimal, terms: OrderTerms) -> OrderStatus:
-        if filled <= ZERO:
-            return OrderStatus.NEW
+        if filled <= ZERO:  # all was busted; a stop that has traded has triggered
+            return OrderStatus.TRIGGERED if terms.type in _STOPS else OrderStatus.NEW
         return OrderStatus.FILLED if filled >= terms.quantity else OrderStatus.PARTIALLY_FILLED
 
 
 _WORKING = frozenset({OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _UNASKED = {
     TimeInForce.IOC: CancelReason.NOT_FILLED_AT_ONCE,
     TimeInForce.FOK: CancelReason.NOT_FILLED_AT_ONCE,

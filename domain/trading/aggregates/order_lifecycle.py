@@ -2,7 +2,9 @@
 
 `LIFECYCLE[state][report]` is the state that follows; a report that is missing there changes nothing (it is
 late, or a repeat). BY_QUANTITY means: FILLED when nothing is left to fill, PARTIALLY_FILLED otherwise.
-A fill on a closed order is booked, because it happened, and the order stays closed.
+A fill on a closed order is booked, because it happened, and the order stays closed. A bust takes FILLED back
+(FIX 4.4 matrix J.1.a), and no other closed state (J.1.b, J.1.d). CANCELED and EXPIRED on a FILLED order are
+the broker's word that what a bust gives back is not worked any more: it holds whichever of them comes first.
 
 A pending cancel or replace lies over the state and never replaces it (FIX 4.4 ranks PENDING_CANCEL above
 PENDING_REPLACE above all else), so refusing the request uncovers the state that the fills have made.
@@ -83,6 +85,8 @@ LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
         X.TRADE_CANCEL: BY_QUANTITY,
         X.TRADE_CORRECT: BY_QUANTITY,
         X.REPLACED: BY_QUANTITY,
+        X.CANCELED: S.CANCELED,
+        X.EXPIRED: S.EXPIRED,
     },
     S.CANCELED: {X.TRADE: S.CANCELED, X.TRADE_CANCEL: S.CANCELED, X.TRADE_CORRECT: S.CANCELED},
     S.EXPIRED: {X.TRADE: S.EXPIRED, X.TRADE_CANCEL: S.EXPIRED, X.TRADE_CORRECT: S.EXPIRED},
@@ -90,7 +94,3 @@ LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
 }
 
 CLOSED: Final = frozenset({S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED})
-
-# These settle a pending cancel or replace whatever else they do.
-ENDS_PENDING_CANCEL: Final = frozenset({X.CANCELED, X.CANCEL_REJECTED, X.EXPIRED, X.REJECTED, X.ABSENT})
-ENDS_PENDING_REPLACE: Final = ENDS_PENDING_CANCEL - {X.CANCEL_REJECTED} | {X.REPLACED, X.REPLACE_REJECTED}

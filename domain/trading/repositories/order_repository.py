@@ -31,6 +31,7 @@ class OrderFilter:
 @dataclass(frozen=True, slots=True)
 class FillFilter:
     symbol: str = ""
+    side: Side | None = None
     order_id: str = ""
     strategy_id: str = ""
     filled_from: datetime | None = None
@@ -56,8 +57,10 @@ class OrderRepository(Protocol):
         """By `created_sequence`, from past `after` (None: from the end that is asked for) on."""
         ...
 
-    async def fills(self, account_id: str, where: FillFilter, after: int, limit: int) -> Sequence[Fill]:
-        """By `sequence`, those above `after`, busted ones among them."""
+    async def fills(
+        self, account_id: str, where: FillFilter, after: int | None, limit: int, newest_first: bool
+    ) -> Sequence[Fill]:
+        """By `sequence`, from past `after` (None: from the end that is asked for) on, busted ones among them."""
         ...
 
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]: ...

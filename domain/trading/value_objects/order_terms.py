@@ -37,7 +37,7 @@ class OrderTerms:
         """Raise InvalidArgument, naming the field under `path`, when the terms contradict themselves."""
         for broken, field, rule in _CONTRADICTIONS:
             if broken(self):
-                raise InvalidArgument(f"{path}.{field}", rule)
+                raise InvalidArgument(f"{path}.{field}" if path else field, rule)
 
 
 _RESTING = {TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD}

@@ -1,0 +1,86 @@
+"""The reads that take no filters."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    false,
+    func,
+    select,
+    union_all,
+)
+
+from adapters.persistence.sql import among, number, text
+from adapters.persistence.tables import (
+    IS_OPEN,
+    accounts,
+    cash,
+    fills,
+    journal,
+    orders,
+    positions,
+    risk_profiles,
+)
+
+_ACCOUNT: Final = text("account_id")
+_LIMIT: Final = number("limit")
+
+ACCOUNT_IDS: Final = select(accounts.c.account_id).order_by(accounts.c.account_id)
+ACCOUNTS: Final = (
+    select(accounts.c.body)
+    .where(accounts.c.account_id > text("after"))
+    .order_by(accounts.c.account_id)
+    .limit(_LIMIT)
+)
+ACCOUNT: Final = select(accounts.c.body).where(accounts.c.account_id == _ACCOUNT)
+RISK_PROFILE: Final = select(risk_profiles.c.body).where(risk_profiles.c.account_id == _ACCOUNT)
+CASH: Final = (
+    select(cash.c.amount, cash.c.currency).where(cash.c.account_id == _ACCOUNT).order_by(cash.c.currency)
+)
+
+_POSITIONS = select(positions.c.body).where(positions.c.account_id == _ACCOUNT).order_by(positions.c.symbol)
+POSITIONS: Final = _POSITIONS
+HOLDINGS: Final = _POSITIONS.where(
+    positions.c.symbol > text("after"), positions.c.is_flat == false()
+).limit(_LIMIT)
+
+LAST_SEQUENCE: Final = select(func.coalesce(func.max(journal.c.sequence), 0)).where(
+    journal.c.account_id == _ACCOUNT
+)
+_EVENTS = (
+    select(journal.c.sequence, journal.c.body, journal.c.order_body)
+    .where(
+        journal.c.account_id == _ACCOUNT,
+        journal.c.sequence > number("after"),
+        journal.c.sequence <= number("until"),
+    )
+    .order_by(journal.c.sequence)
+    .limit(_LIMIT)
+)
+EVENTS: Final = _EVENTS
+EVENTS_OF_ORDER: Final = _EVENTS.where(journal.c.order_id == text("order_id"))
+
+_ORDERS = select(orders.c.body).where(orders.c.account_id == _ACCOUNT)
+ORDER: Final = _ORDERS.where(orders.c.order_id == text("order_id"))
+ORDER_BY_CLIENT_ID: Final = _ORDERS.where(orders.c.client_order_id == text("client_order_id"))
+ORDERS_BY_ID: Final = _ORDERS.where(among(orders.c.order_id, "ids"))
+ORDERS_BY_CLIENT_ID: Final = _ORDERS.where(among(orders.c.client_order_id, "ids"))
+
+_FILLS = select(fills.c.body).where(fills.c.account_id == _ACCOUNT).order_by(fills.c.sequence)
+FILLS_OF_ORDERS: Final = _FILLS.where(among(fills.c.order_id, "ids"))
+FILLS_OF_SYMBOL: Final = _FILLS.where(fills.c.symbol == text("symbol"), fills.c.busted == false())
+
+
+def _live(column: ColumnElement[Any], *more: ColumnElement[Any]) -> CompoundSelect[Any]:
+    """Of the open orders, and of the closed ones whose group has an open member. Both come by partial indexes."""
+    of_account = select(column, *more).where(orders.c.account_id == _ACCOUNT)
+    open_groups = select(orders.c.group_id).where(
+        orders.c.account_id == _ACCOUNT, IS_OPEN, orders.c.group_id.is_not(None)
+    )
+    siblings = of_account.where(orders.c.group_id.in_(open_groups), orders.c.is_open == false())
+    return union_all(of_account.where(IS_OPEN), siblings)
+
+
+LIVE_ORDERS: Final = _live(orders.c.body, orders.c.created_sequence).order_by("created_sequence")
+FILLS_OF_LIVE_ORDERS: Final = _FILLS.where(fills.c.order_id.in_(_live(orders.c.order_id)))

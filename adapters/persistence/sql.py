@@ -1,0 +1,85 @@
+"""SQL from Core, as text: each statement is compiled once a dialect, so that executing one costs no building.
+
+Also the one thing in the queries that the dialects spell differently: a list as a single parameter, which
+keeps the text the same whatever the list's length.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, SelectBase, Text, bindparam
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Query: TypeAlias = tuple[SelectBase, Mapping[str, Any]]
+"""A statement and its parameters by name. A statement's text is kept by its identity: make it once."""
+
+END: Final = 2**63 - 1
+"""Above every number that a column can hold."""
+
+
+def text(name: str) -> BindParameter[str]:
+    return bindparam(name, type_=Text)
+
+
+def number(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger)
+
+
+SQLITE: Final = make_url("sqlite://").get_dialect()()
+POSTGRESQL: Final = make_url("postgresql+asyncpg://").get_dialect()()
+
+
+class Compiled(NamedTuple):
+    """A statement in the dialect's words, with the names of its parameters in order, and those that are fixed."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        given = {**self.fixed, **parameters} if self.fixed else parameters
+        return [given[name] for name in self.names]
+
+
+class Texts:
+    """The texts of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._known: dict[SelectBase, Compiled] = {}
+
+    def __getitem__(self, statement: SelectBase) -> Compiled:
+        known = self._known.get(statement)
+        if known is None:
+            known = self._known[statement] = self._compile(statement)
+        return known
+
+    def _compile(self, statement: SelectBase) -> Compiled:
+        compiled = statement.compile(dialect=self._dialect)
+        assert isinstance(compiled, SQLCompiler)
+        names = tuple(compiled.positiontup or ())
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        return Compiled(str(compiled), names, fixed)
+
+
+class among(ColumnElement[bool]):  # noqa: N801 it reads as the operator that it is
+    """Whether `column` is one of the strings in the list parameter `name`."""
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[str], name: str) -> None:
+        self.column = column
+        self.items: BindParameter[Any] = bindparam(name, type_=ARRAY(Text))
+
+
+@compiles(among, "postgresql")
+def _among_array(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.column, **kw)} = ANY ({compiler.process(element.items, **kw)})"
+
+
+@compiles(among, "sqlite")
+def _among_json(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+    items = compiler.process(element.items, **kw)
+    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({items}))"

@@ -1,0 +1,133 @@
+"""One iteration over the provider for one topic, shared by all of its subscribers."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from application.market_data.bar_ranges import longest
+from application.market_data.market import Market
+from application.market_data.subscriber import Subscriber
+from application.market_data.topics import (
+    CONFLATED,
+    Channel,
+    Item,
+    Topic,
+    Update,
+    UpstreamNews,
+    UpstreamState,
+)
+from application.market_data.upstreams import interval_of, upstream
+from domain.market_data.bar import Bar
+
+_FIRST_RETRY_SECONDS = 0.5
+_LONGEST_RETRY_SECONDS = 30.0
+_MOST_MISSED_BARS = 10_000
+
+_log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Runs while it has subscribers. An upstream that breaks or ends is opened again, and subscribers are told."""
+
+    def __init__(self, market: Market, topic: Topic, on_overflow: Callable[[Subscriber], None]) -> None:
+        self._market = market
+        self._topic = topic
+        self._on_overflow = on_overflow
+        self._slot = _slot(topic) if topic.channel in CONFLATED else None
+        self._supersedes = (
+            _slot(topic._replace(channel=Channel.PARTIAL_BARS)) if topic.channel is Channel.BARS else None
+        )
+        self._subscribers: dict[Subscriber, None] = {}
+        self._newest = self._known()
+        self._broke: datetime | None = None
+        self._complete_until = market.clock.now()
+        self.task = asyncio.create_task(self._run(), name=f"feed {_slot(topic)}")
+
+    # -- subscribers ---------------------------------------------------------------------------------
+
+    def join(self, subscriber: Subscriber) -> None:
+        """From now on; of a conflated channel, the present item at once where it is known."""
+        self._subscribers[subscriber] = None
+        if self._newest is not None:
+            subscriber.offer(self._newest)
+        if self._broke is not None:
+            subscriber.offer(self._news(UpstreamState.RECONNECTING, self._broke))
+
+    def leave(self, subscriber: Subscriber) -> bool:
+        """True when that was the last one: then the iteration has been told to end."""
+        self._subscribers.pop(subscriber, None)
+        if not self._subscribers:
+            self.task.cancel()
+        return not self._subscribers
+
+    def _known(self) -> Update | None:
+        quote = self._market.quotes.latest(self._topic.symbol) if self._topic.channel is Channel.QUOTES else None
+        return None if quote is None else self._update(quote)
+
+    def _publish(self, item: Item) -> None:
+        if self._slot is not None:
+            if self._newest is not None and self._newest.item == item:
+                return
+            self._newest = update = self._update(item)
+        else:
+            update = self._update(item)
+        self._offer(update)
+
+    def _offer(self, update: Update) -> None:
+        behind = [subscriber for subscriber in self._subscribers if not subscriber.offer(update)]
+        for subscriber in behind:
+            self._on_overflow(subscriber)
+
+    def _update(self, item: Item) -> Update:
+        return Update(self._topic, item, self._market.clock.now(), self._slot, self._supersedes)
+
+    # -- the upstream --------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        wait = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                async for item in upstream(self._market, self._topic):
+                    if self._broke is not None:
+                        await self._recover(self._broke, item)
+                        wait = _FIRST_RETRY_SECONDS
+                    self._take(item)
+            except Exception:
+                # Whatever a provider raises, its subscribers are better served by the next attempt.
+                _log.warning("the upstream of %s broke", _slot(self._topic), exc_info=True)
+            if self._broke is None:
+                self._broke = self._market.clock.now()
+                self._offer(self._news(UpstreamState.RECONNECTING, self._broke))
+            await self._market.clock.sleep(wait)
+            wait = min(2 * wait, _LONGEST_RETRY_SECONDS)
+
+    def _take(self, item: Item) -> None:
+        if isinstance(item, Bar) and not item.partial:
+            self._complete_until = item.close_time
+        self._publish(item)
+
+    async def _recover(self, broke: datetime, first: Item) -> None:
+        """Catch up with what `first` is the end of, where the provider keeps it, and tell of the gap."""
+        state = UpstreamState.RESUBSCRIBED
+        if self._topic.channel is Channel.BARS and isinstance(first, Bar):
+            state = UpstreamState.BACKFILLED
+            for bar in await self._missed(first):
+                self._take(bar)
+        self._broke = None
+        self._offer(self._news(state, broke))
+
+    async def _missed(self, first: Bar) -> list[Bar]:
+        start = self._complete_until - longest(interval_of(self._topic)) - timedelta(days=1)
+        found = await self._market.data.bars(first.symbol, first.interval, start, first.open_time, _MOST_MISSED_BARS)
+        return [bar for bar in found if bar.close_time > self._complete_until and not bar.partial]
+
+    def _news(self, state: UpstreamState, since: datetime) -> Update:
+        now = self._market.clock.now()
+        news = UpstreamNews(self._topic.symbol, state, since, now)
+        return Update(self._topic, news, now, f"news {_slot(self._topic)}")
+
+
+def _slot(topic: Topic) -> str:
+    interval = topic.interval.value if topic.interval else ""
+    return f"{topic.channel.name} {topic.symbol} {interval}{topic.depth or ''}".strip()

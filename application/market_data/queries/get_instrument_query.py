@@ -1,0 +1,30 @@
+"""One instrument, and whether its market is open."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from application.market_data.market import Market
+from application.market_data.market_hours import MarketState, market_state
+from domain.market_data.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentView:
+    instrument: Instrument
+    state: MarketState
+
+
+@dataclass(frozen=True, slots=True)
+class GetInstrument:
+    """Raises NotFound: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND."""
+
+    symbol: str
+    provider: str = ""
+
+    def answer(self, market: Market) -> InstrumentView:
+        market.require_provider(self.provider)
+        return view(market.instrument(self.symbol), market.clock.now())
+
+
+def view(instrument: Instrument, now: datetime) -> InstrumentView:
+    return InstrumentView(instrument, market_state(instrument.hours, now))

@@ -1,0 +1,91 @@
+"""Bars of one instrument, oldest first, and what is missing between them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from application.market_data.bar_gaps import BarGap, GapReason, gap_at_end, gap_at_start, gaps_between
+from application.market_data.bar_ranges import EARLIEST, newest_bars
+from application.market_data.market import Market
+from domain.market_data.bar import Bar, BarInterval
+from domain.market_data.instrument import Instrument
+
+_INSTANT = timedelta(microseconds=1)
+_BARS_A_TURN = 500
+"""So many are looked at before others on the event loop get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class BarsPlace:
+    """Where a page ended: behind the bar that opened at `after`, in a list that ends at `end`."""
+
+    after: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BarsFound:
+    """`next` is None at the end of the list."""
+
+    bars: Sequence[Bar]
+    gaps: Sequence[BarGap]
+    next: BarsPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListBars:
+    """Up to `limit` bars that open in [start, end); behind `place` on a later page.
+
+    Without a `start` these are the newest ones before `end`, and there is no next page. Without an `end` it
+    is now, the bar that is running included.
+
+    Raises NotFound: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    """
+
+    symbol: str
+    interval: BarInterval
+    limit: int
+    start: datetime | None = None
+    end: datetime | None = None
+    place: BarsPlace | None = None
+    provider: str = ""
+
+    async def answer(self, market: Market) -> BarsFound:
+        market.require_provider(self.provider)
+        instrument = market.instrument(self.symbol)
+        end = self.place.end if self.place else self.end or market.clock.now()
+        if self.start is None:
+            bars = await newest_bars(market, instrument, self.interval, end, self.limit)
+            return BarsFound(bars, await self._gaps(market, instrument, bars, end), None)
+        start = self.place.after + _INSTANT if self.place else self.start
+        found = await market.data.bars(self.symbol, self.interval, start, end, self.limit + 1)
+        bars = list(found[: self.limit])
+        goes_on = len(found) > self.limit
+        gaps = await self._gaps(market, instrument, bars, None if goes_on else end)
+        first = bars[0].open_time if bars else min(end, market.clock.now())
+        gaps[:0] = await self._first_gap(market, instrument, start, first)
+        return BarsFound(bars, gaps, BarsPlace(bars[-1].open_time, end) if goes_on else None)
+
+    async def _gaps(
+        self, market: Market, instrument: Instrument, bars: list[Bar], end: datetime | None
+    ) -> list[BarGap]:
+        """Gaps behind the first of `bars`; `end` is the list's on its last page."""
+        gaps: list[BarGap] = []
+        for first in range(0, len(bars), _BARS_A_TURN):
+            gaps += gaps_between(instrument.hours, bars[first : first + _BARS_A_TURN + 1])
+            await asyncio.sleep(0)
+        if bars and end is not None:
+            gaps += gap_at_end(instrument.hours, bars[-1], min(end, market.clock.now()))
+        return gaps
+
+    async def _first_gap(
+        self, market: Market, instrument: Instrument, start: datetime, first: datetime
+    ) -> list[BarGap]:
+        """The gap before the page's first bar, or over all of it when it has none."""
+        gap = gap_at_start(instrument.hours, self.interval, start, first)
+        if gap is None:
+            return []
+        if self.place is None and not await market.data.bars(self.symbol, self.interval, EARLIEST, start, 1):
+            gap = replace(gap, reason=GapReason.OUTSIDE_HISTORY)
+        return [gap]

@@ -1,0 +1,71 @@
+"""What can be subscribed to, and what subscribers get."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+from domain.market_data.bar import Bar, BarInterval
+from domain.market_data.quote import OrderBook, Quote, Trade
+
+
+class Channel(Enum):
+    """BARS are the complete ones, each; PARTIAL_BARS is the one that is running, as it changes."""
+
+    QUOTES = "QUOTES"
+    TRADES = "TRADES"
+    BARS = "BARS"
+    PARTIAL_BARS = "PARTIAL_BARS"
+    ORDER_BOOK = "ORDER_BOOK"
+
+
+CONFLATED = frozenset({Channel.QUOTES, Channel.PARTIAL_BARS, Channel.ORDER_BOOK})
+
+
+class Topic(NamedTuple):
+    """One channel of one instrument. `interval` is for bars, `depth` (levels a side) for order books."""
+
+    channel: Channel
+    symbol: str
+    interval: BarInterval | None = None
+    depth: int = 0
+
+
+class UpstreamState(Enum):
+    RECONNECTING = "RECONNECTING"
+    RESUBSCRIBED = "RESUBSCRIBED"
+    BACKFILLED = "BACKFILLED"
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamNews:
+    """A topic's upstream broke, or is back; data may be missing from `gap_start` to `at`, when it is back."""
+
+    symbol: str
+    state: UpstreamState
+    gap_start: datetime
+    at: datetime
+
+
+Item = Quote | Trade | Bar | OrderBook | UpstreamNews
+
+
+class Update:
+    """One item for all subscribers of a topic.
+
+    `slot`: an update replaces an earlier one of its slot that a subscriber has not taken; None for one that
+    is never replaced. `supersedes`: the slot that it empties. `forms` is for the transport, which keeps here
+    what it makes of the update, so that it does so once for all subscribers.
+    """
+
+    __slots__ = ("forms", "item", "received_time", "slot", "supersedes", "topic")
+
+    def __init__(
+        self, topic: Topic, item: Item, received_time: datetime, slot: str | None, supersedes: str | None = None
+    ) -> None:
+        self.topic = topic
+        self.item = item
+        self.received_time = received_time
+        self.slot = slot
+        self.supersedes = supersedes
+        self.forms: dict[object, bytes] = {}

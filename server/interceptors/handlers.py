@@ -1,0 +1,221 @@
+"""The contract's services as gRPC handlers: each call is checked, tracked, and fails as the contract says.
+
+A behaviour is wrapped once, when its service is registered: an interceptor would cost every call again. A servicer
+is any object whose methods carry the RPC's names:
+
+    async def GetThing(self, request, context) -> Response
+    async def StreamThings(self, request, context) -> AsyncIterator[Response | bytes]       (a generator)
+    async def Talk(self, requests, context) -> AsyncIterator[Response | bytes]               (a generator)
+
+`requests` yields Received. A refusal is a raised DomainError. Bytes are a response that is serialized already.
+"""
+
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+
+from domain.errors import DomainError
+from server.errors import (
+    DETAILS_KEY,
+    Defect,
+    FieldViolation,
+    InvalidRequest,
+    NotImplementedHere,
+    code_of,
+    status_of,
+)
+from server.interceptors.tracking import Lifecycle
+from server.interceptors.validation import first_violation, invalid
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+_log = logging.getLogger(__name__)
+
+RequestT = TypeVar("RequestT", bound=Message)
+
+
+class Received(NamedTuple, Generic[RequestT]):
+    """One message of a caller's stream. With an `error` it is not to be acted on; `message` is what could be read."""
+
+    message: RequestT
+    error: InvalidRequest | None
+
+
+class Undecodable:
+    """Stands in for a request whose bytes are no such message."""
+
+
+_UNDECODABLE: Final = Undecodable()
+
+
+def undecodable() -> InvalidRequest:
+    return InvalidRequest([FieldViolation("request", "the bytes are no valid message of this type")])
+
+
+def service_handlers(
+    service: ServiceDescriptor, servicer: object, lifecycle: Lifecycle, *, while_stopping: bool = False
+) -> dict[str, Handler]:
+    """Handlers by full method name; a method that `servicer` lacks answers UNIMPLEMENTED.
+
+    `while_stopping`: calls are taken also while the server stops, and not waited for.
+    """
+    tracked = Lifecycle() if while_stopping else lifecycle
+    return {f"/{service.full_name}/{method.name}": _handler(method, servicer, tracked) for method in service.methods}
+
+
+def _handler(method: MethodDescriptor, servicer: object, lifecycle: Lifecycle) -> Handler:
+    behaviour = getattr(servicer, method.name, None)
+    if behaviour is None:
+        return _refusing(f"{method.containing_service.full_name}/{method.name} is not built yet")
+    wrap, handler = _WRAPPERS[method.client_streaming, method.server_streaming]
+    return handler(wrap(method, behaviour, lifecycle), _parser(method), _serialized)
+
+
+def _parser(method: MethodDescriptor) -> Callable[[bytes], object]:
+    parse = GetMessageClass(method.input_type).FromString
+
+    def parsed(data: bytes) -> object:
+        # What a deserializer raises reaches the caller as an INTERNAL without a word.
+        try:
+            return parse(data)
+        except DecodeError:
+            return _UNDECODABLE
+
+    return parsed
+
+
+def _serialized(response: Any) -> bytes:
+    return response if type(response) is bytes else response.SerializeToString()
+
+
+def _checked(request: Any) -> None:
+    if request is _UNDECODABLE:
+        raise undecodable()
+    error = invalid(request)
+    if error is not None:
+        raise error
+
+
+# -- the shapes of calls -----------------------------------------------------------------------------------
+
+
+def _unary(method: MethodDescriptor, behaviour: Callable[..., Awaitable[Any]], lifecycle: Lifecycle) -> Any:
+    async def handle(request: Any, context: Context) -> Any:
+        entered = False
+        try:
+            lifecycle.enter()
+            entered = True
+            if request is _UNDECODABLE or first_violation(request, fail_fast=True):
+                _checked(request)
+            return await behaviour(request, context)
+        except DomainError as error:
+            await refuse(context, error)
+        except grpc.aio.BaseError:
+            raise
+        except Exception:
+            await refuse(context, _defect(method))
+        finally:
+            if entered:
+                lifecycle.leave()
+
+    return handle
+
+
+def _streaming(
+    method: MethodDescriptor,
+    begin: Callable[[Any, Context], AsyncIterator[Any]],
+    lifecycle: Lifecycle,
+) -> Any:
+    async def handle(request: Any, context: Context) -> None:
+        entered = False
+        try:
+            lifecycle.enter()
+            entered = True
+            async with aclosing(begin(request, context)) as responses:  # type: ignore[type-var]  # it is a generator
+                async for response in responses:
+                    await context.write(response)
+        except DomainError as error:
+            await refuse(context, error)
+        except grpc.aio.BaseError:
+            raise
+        except Exception:
+            await refuse(context, _defect(method))
+        finally:
+            if entered:
+                lifecycle.leave()
+
+    return handle
+
+
+def _server_streaming(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Any:
+    def begin(request: Any, context: Context) -> Any:
+        _checked(request)
+        return behaviour(request, context)
+
+    return _streaming(method, begin, lifecycle)
+
+
+def _bidirectional(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Any:
+    empty = GetMessageClass(method.input_type)
+
+    async def received(requests: AsyncIterator[Any]) -> AsyncIterator[Received[Any]]:
+        async for request in requests:
+            if request is _UNDECODABLE:
+                yield Received(empty(), undecodable())
+            else:
+                yield Received(request, invalid(request))
+
+    return _streaming(method, lambda requests, context: behaviour(received(requests), context), lifecycle)
+
+
+_WRAPPERS: Final[dict[tuple[bool, bool], tuple[Callable[..., Any], Callable[..., Handler]]]] = {
+    (False, False): (_unary, grpc.unary_unary_rpc_method_handler),
+    (False, True): (_server_streaming, grpc.unary_stream_rpc_method_handler),
+    (True, True): (_bidirectional, grpc.stream_stream_rpc_method_handler),
+}
+
+
+# -- refusals ----------------------------------------------------------------------------------------------
+
+
+async def refuse(context: Context, error: DomainError) -> NoReturn:
+    """End the call with `error`; raises, as an abort does."""
+    status = status_of(error)
+    trailers = ((DETAILS_KEY, status.SerializeToString()),)
+    await context.abort(code_of(error), status.message, trailers)
+
+
+def _defect(method: MethodDescriptor) -> Defect:
+    error_id = uuid.uuid4().hex
+    _log.exception("defect %s in %s", error_id, method.full_name)
+    return Defect(error_id)
+
+
+def _refusing(text: str) -> Handler:
+    async def handle(_: object, context: Context) -> None:
+        await refuse(context, NotImplementedHere(text))
+
+    # Streaming on both sides, which suits a caller of any shape: nothing is read and nothing but the status sent.
+    return grpc.stream_stream_rpc_method_handler(handle)
+
+
+class Router(grpc.GenericRpcHandler):
+    """All methods in one table; one that is in none of the services is answered UNIMPLEMENTED.
+
+    gRPC's own registered methods are left aside: its loop waits anew for each of them at every call.
+    """
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+        self._unknown = _refusing("this server has no such call")
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
+        return self._handlers.get(handler_call_details.method, self._unknown)

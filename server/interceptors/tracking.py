@@ -1,0 +1,70 @@
+"""Which calls are under way, and whether new ones are still taken: what a clean shutdown needs to know."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from domain.errors import Unavailable
+
+
+class Lifecycle:
+    """The server's turn from serving to stopping.
+
+    `stopping` is set once: from then on new calls are refused, and streams say goodbye.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.under_way = 0
+        self._idle = asyncio.Event()
+        self._listeners: dict[object, Callable[[], None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        for listener in list(self._listeners.values()):
+            listener()
+        if not self.under_way:
+            self._idle.set()
+
+    @contextmanager
+    def at_stop(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Within it, `listener` is called when the stopping begins."""
+        key = object()
+        self._listeners[key] = listener
+        try:
+            yield
+        finally:
+            del self._listeners[key]
+
+    def enter(self) -> None:
+        """A call begins; raises Unavailable when no more are taken."""
+        if self.stopping.is_set():
+            raise Unavailable("the server is shutting down: repeat the request", reason="SERVER_STOPPING")
+        self.under_way += 1
+
+    def leave(self) -> None:
+        self.under_way -= 1
+        if not self.under_way and self.stopping.is_set():
+            self._idle.set()
+
+    def finish(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Carry on with `work` when its call has ended; the shutdown waits for it as for a call."""
+        self.under_way += 1
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.leave()
+
+    async def drained(self, seconds: float) -> bool:
+        """Wait, after `stop`, for the calls under way; False when some still are after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,184 @@
+"""The RPCs of MarketDataService that answer once."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from application.market_data.market import Market
+from application.market_data.queries.get_instrument_query import GetInstrument, InstrumentView
+from application.market_data.queries.get_order_book_query import GetOrderBook
+from application.market_data.queries.get_quote_query import BatchGetQuotes, GetQuote
+from application.market_data.queries.list_bars_query import BarsPlace, ListBars
+from application.market_data.queries.list_instruments_query import ListInstruments
+from application.market_data.queries.list_providers_query import ListProviders
+from application.market_data.queries.search_instruments_query import SearchInstruments
+from domain.market_data.bar import Bar
+from quantmesh.marketdata.v1 import (
+    bar_pb2,
+    instrument_pb2,
+    instrument_query_pb2,
+    market_data_query_pb2,
+    provider_pb2,
+)
+from server.interceptors.handlers import Context
+from server.mapping.common import from_optional_timestamp
+from server.mapping.instruments import ASSET_CLASS_OF, INTERVAL_OF, to_instrument, to_provider
+from server.mapping.market_data import to_bar, to_failure, to_gap, to_order_book, to_quote
+from server.paging import InvalidPageToken, page_of
+
+_SEARCH_SIZE: Final = 50
+_BARS_SIZE: Final = 1_000
+_BARS_A_TURN: Final = 250
+_LISTED: Final = frozenset(
+    {instrument_pb2.INSTRUMENT_STATUS_UNSPECIFIED, instrument_pb2.INSTRUMENT_STATUS_ACTIVE}
+)
+_AS_TRADED: Final = frozenset({bar_pb2.PRICE_ADJUSTMENT_UNSPECIFIED, bar_pb2.PRICE_ADJUSTMENT_RAW})
+
+
+class MarketDataQueries:
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._provider = market.data.name
+
+    async def SearchInstruments(
+        self, request: instrument_query_pb2.SearchInstrumentsRequest, context: Context
+    ) -> instrument_query_pb2.SearchInstrumentsResponse:
+        page = page_of(request)._replace(size=request.page_size or _SEARCH_SIZE)
+        if not _can_match(request.asset_class):
+            return instrument_query_pb2.SearchInstrumentsResponse()
+        query = SearchInstruments(
+            text=request.query,
+            limit=page.fetch,
+            after=page.key,
+            asset_class=ASSET_CLASS_OF.get(request.asset_class),
+            provider=request.provider,
+        )
+        found = await query.answer(self._market)
+        views, next_page_token = page.cut(found, lambda view: query.place(view.instrument))
+        return instrument_query_pb2.SearchInstrumentsResponse(
+            instruments=self._instruments(views), next_page_token=next_page_token
+        )
+
+    async def GetInstrument(
+        self, request: instrument_query_pb2.GetInstrumentRequest, context: Context
+    ) -> instrument_query_pb2.GetInstrumentResponse:
+        view = GetInstrument(request.symbol, request.provider).answer(self._market)
+        return instrument_query_pb2.GetInstrumentResponse(instrument=to_instrument(view, self._provider))
+
+    async def ListInstruments(
+        self, request: instrument_query_pb2.ListInstrumentsRequest, context: Context
+    ) -> instrument_query_pb2.ListInstrumentsResponse:
+        page = page_of(request)
+        if request.status not in _LISTED or not _can_match(request.asset_class):
+            self._market.require_provider(request.provider)
+            return instrument_query_pb2.ListInstrumentsResponse()
+        query = ListInstruments(
+            limit=page.fetch,
+            after=page.key,
+            asset_class=ASSET_CLASS_OF.get(request.asset_class),
+            currency=request.currency,
+            venue=request.venue,
+            sector=request.sector,
+            provider=request.provider,
+        )
+        views, next_page_token = page.cut(await query.answer(self._market), lambda view: view.instrument.symbol)
+        return instrument_query_pb2.ListInstrumentsResponse(
+            instruments=self._instruments(views), next_page_token=next_page_token
+        )
+
+    async def GetQuote(
+        self, request: market_data_query_pb2.GetQuoteRequest, context: Context
+    ) -> market_data_query_pb2.GetQuoteResponse:
+        quote = await GetQuote(request.symbol, request.provider, _max_age(request)).answer(self._market)
+        return market_data_query_pb2.GetQuoteResponse(quote=to_quote(quote, self._provider))
+
+    async def BatchGetQuotes(
+        self, request: market_data_query_pb2.BatchGetQuotesRequest, context: Context
+    ) -> market_data_query_pb2.BatchGetQuotesResponse:
+        query = BatchGetQuotes(tuple(request.symbols), request.provider, _max_age(request))
+        found = await query.answer(self._market)
+        return market_data_query_pb2.BatchGetQuotesResponse(
+            quotes=[to_quote(quote, self._provider) for quote in found.quotes],
+            failures=[to_failure(symbol, error) for symbol, error in found.failures],
+        )
+
+    async def GetOrderBook(
+        self, request: market_data_query_pb2.GetOrderBookRequest, context: Context
+    ) -> market_data_query_pb2.GetOrderBookResponse:
+        book = await GetOrderBook(request.symbol, request.depth, request.provider).answer(self._market)
+        received = self._market.clock.now()
+        return market_data_query_pb2.GetOrderBookResponse(
+            order_book=to_order_book(book, self._provider, received=received)
+        )
+
+    async def ListBars(
+        self, request: market_data_query_pb2.ListBarsRequest, context: Context
+    ) -> market_data_query_pb2.ListBarsResponse:
+        page = page_of(request)._replace(size=request.page_size or _BARS_SIZE)
+        require_as_traded(self._market, request)
+        query = ListBars(
+            symbol=request.symbol,
+            interval=INTERVAL_OF[request.interval],
+            limit=page.size,
+            start=from_optional_timestamp(request, "start_time"),
+            end=from_optional_timestamp(request, "end_time"),
+            place=_bars_place(page.key),
+            provider=request.provider,
+        )
+        found = await query.answer(self._market)
+        return market_data_query_pb2.ListBarsResponse(
+            bars=await self._bars(found.bars),
+            next_page_token=page.token(_bars_key(found.next)) if found.next else "",
+            gaps=map(to_gap, found.gaps),
+        )
+
+    async def ListProviders(
+        self, request: provider_pb2.ListProvidersRequest, context: Context
+    ) -> provider_pb2.ListProvidersResponse:
+        views = await ListProviders().answer(self._market)
+        return provider_pb2.ListProvidersResponse(providers=map(to_provider, views))
+
+    def _instruments(self, views: Sequence[InstrumentView]) -> list[instrument_pb2.Instrument]:
+        return [to_instrument(view, self._provider) for view in views]
+
+    async def _bars(self, bars: Sequence[Bar]) -> list[bar_pb2.Bar]:
+        """The bars as messages, made in parts: others want to be served as well."""
+        made: list[bar_pb2.Bar] = []
+        for first in range(0, len(bars), _BARS_A_TURN):
+            made += [to_bar(bar, self._provider) for bar in bars[first : first + _BARS_A_TURN]]
+            await asyncio.sleep(0)
+        return made
+
+
+def require_as_traded(market: Market, request: Any) -> None:
+    """Raises PreconditionFailed for bars that are adjusted, or of extended hours."""
+    market.require_bars_as_traded(
+        adjusted=request.adjustment not in _AS_TRADED, extended_hours=request.extended_hours
+    )
+
+
+def _can_match(asset_class: int) -> bool:
+    """Whether there can be such an instrument: the contract has more classes than the domain."""
+    return not asset_class or asset_class in ASSET_CLASS_OF
+
+
+def _max_age(request: Any) -> timedelta | None:
+    if not request.HasField("max_age"):
+        return None
+    age = request.max_age
+    return timedelta(seconds=age.seconds, microseconds=age.nanos / 1_000)
+
+
+def _bars_key(place: BarsPlace) -> str:
+    return f"{place.after.isoformat()}/{place.end.isoformat()}"
+
+
+def _bars_place(key: str) -> BarsPlace | None:
+    if not key:
+        return None
+    try:
+        after, end = (datetime.fromisoformat(part).astimezone(UTC) for part in key.split("/"))
+    except ValueError:
+        raise InvalidPageToken from None
+    return BarsPlace(after, end)

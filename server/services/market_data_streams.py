@@ -1,0 +1,153 @@
+"""How a stream of market data runs: what waits for its reader, heartbeats in silence, a goodbye at shutdown."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from application.market_data.market_data_hub import MarketDataHub
+from application.market_data.subscriber import Delivery, Subscriber
+from application.market_data.topics import UpstreamNews
+from server.interceptors.tracking import Lifecycle
+from server.mapping.market_data import delivered, goodbye, heartbeat
+
+T = TypeVar("T")
+
+
+class Pulse:
+    """Is `due`, and wakes its stream, once nothing was sent for `seconds`.
+
+    These are real seconds, whatever the market's clock does. One timer looks now and then at the time of the last
+    message: setting it anew for each of a thousand streams would cost as much as the message itself.
+    """
+
+    def __init__(self, seconds: float, wake: Callable[[], None]) -> None:
+        self.due = False
+        self._seconds = seconds
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def sent(self) -> None:
+        self._last = self._loop.time()
+        self.due = False
+
+    def change(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._look()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer.cancel()
+        missing = self._last + self._seconds - self._loop.time()
+        if missing <= 0:
+            self.due = True
+            self._wake()
+        self._timer = self._loop.call_later(missing if missing > 0 else self._seconds, self._look)
+
+
+class MarketStream:
+    """One reader's stream of `response` messages. `sent` counts the items, as heartbeats tell it."""
+
+    def __init__(
+        self,
+        hub: MarketDataHub,
+        lifecycle: Lifecycle,
+        response: Callable[..., Message],
+        provider: str,
+        heartbeat_seconds: float,
+        min_interval: float = 0.0,
+    ) -> None:
+        self.sent = 0
+        self.subscriber = Subscriber(min_interval)
+        self.pulse = Pulse(heartbeat_seconds, self.subscriber.wake)
+        self._hub = hub
+        self._response = response
+        self._provider = provider
+        self._stopping = asyncio.ensure_future(lifecycle.stopping.wait())
+        self._stopping.add_done_callback(self._stopped)
+
+    async def __aenter__(self) -> "MarketStream":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.cancel()
+        self.pulse.stop()
+        self._hub.close(self.subscriber)
+
+    def _stopped(self, stopping: asyncio.Future[Any]) -> None:
+        if not stopping.cancelled():
+            self.subscriber.end()
+
+    def heartbeat(self) -> bytes:
+        return heartbeat(self._response, self.sent)
+
+    def message(self, delivery: Delivery) -> bytes:
+        if type(delivery.update.item) is not UpstreamNews:
+            self.sent += 1
+        return delivered(self._response, delivery, self._provider)
+
+    async def messages(
+        self,
+        wants: Callable[[Delivery], bool] = lambda delivery: True,
+        answer: Callable[[], bytes | None] = lambda: None,
+    ) -> AsyncIterator[bytes]:
+        """All until the goodbye: answers first, then what waits and `wants` takes, oldest first."""
+        subscriber, pulse = self.subscriber, self.pulse
+        if subscriber.idle:
+            yield self.heartbeat()
+        while not subscriber.ended:
+            if (message := answer()) is None:
+                delivery = subscriber.take()
+                if delivery is not None:
+                    if not wants(delivery):
+                        continue
+                    message = self.message(delivery)
+                elif pulse.due:
+                    message = self.heartbeat()
+                else:
+                    await subscriber.wait()
+                    continue
+            yield message
+            pulse.sent()
+        yield goodbye(self._response, self.sent)
+
+
+class Inbox(Generic[T]):
+    """The requests of a bidirectional stream, one at a time: the next is read when the last has been taken."""
+
+    def __init__(self, requests: AsyncIterator[T], wake: Callable[[], None]) -> None:
+        self._requests = requests
+        self._wake = wake
+        self._next: asyncio.Future[T] | None = self._ask()
+
+    def take(self) -> T | None:
+        """The next request if it is here; never again one after the caller has half-closed."""
+        if self._next is None or not self._next.done():
+            return None
+        try:
+            request = self._next.result()
+        except StopAsyncIteration:
+            self._next = None
+            return None
+        self._next = self._ask()
+        return request
+
+    async def close(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.wait((self._next,))
+        if isinstance(self._requests, AsyncGenerator):
+            await self._requests.aclose()
+
+    def _ask(self) -> asyncio.Future[T]:
+        asked = asyncio.ensure_future(anext(self._requests))
+        asked.add_done_callback(lambda _: self._wake())
+        return asked
