@@ -11,7 +11,7 @@ from application.trading.event_feed import EventFeed
 from domain.trading.events.order_events import Event
 from quantmesh.type.v1 import stream_pb2
 from server.interceptors.handlers import Context
-from server.interceptors.tracking import Lifecycle
+from server.interceptors.tracking import Lifecycle, server_stopping
 from server.mapping.common import seconds_or
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -133,6 +133,19 @@ async def paced(source: AsyncIterator[T], heartbeat: float, lifecycle: Lifecycle
                 yield Pause.HEARTBEAT
     finally:
         await _end(source, item, stopping)
+
+
+async def unless_stopping(awaited: Awaitable[T], lifecycle: Lifecycle) -> T:
+    """What `awaited` gives; Unavailable when the server stops before that."""
+    stopping = asyncio.ensure_future(lifecycle.stopping.wait())
+    coming = asyncio.ensure_future(awaited)
+    try:
+        await asyncio.wait((coming, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            raise server_stopping()
+        return coming.result()
+    finally:
+        await _end(None, coming, stopping)
 
 
 async def _end(source: Any, *tasks: asyncio.Future[Any]) -> None:

@@ -3,8 +3,13 @@
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from tests.support.parts import NOT_RUN, program
+
+# No time limit on a single example: on a busy machine it would say more about the machine than about the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -225,12 +225,21 @@ class PaperBroker:
             self._ring_when_next_due(now + _GRAIN)
 
     def _look(self, now: datetime) -> None:
-        """Match what rests, on a grid of its own: whenever it began to rest makes no difference."""
+        """Match what rests, on a grid of its own: since when it rests makes no difference.
+
+        Anything that happens may have put an order to rest, so it is followed by a look.
+        """
+        resumes: datetime | None = now
         if self._next_look is not None and self._next_look <= now:
-            symbols = self._venue.look()
-            if symbols and (self._refresh is None or self._refresh.done()):
-                self._refresh = asyncio.get_running_loop().create_task(
-                    self._quotes.ensure(symbols), name="quotes for resting orders"
-                )
-        nearest = _EPOCH + ((now - _EPOCH) // self._match_interval + 1) * self._match_interval
-        self._next_look = nearest if self._venue.ledger.has_open_orders else None
+            self._refresh_quotes(self._venue.look())
+            resumes = self._venue.resumes()
+        self._next_look = None
+        if resumes is not None and self._venue.ledger.has_open_orders:
+            grid = _EPOCH + ((now - _EPOCH) // self._match_interval + 1) * self._match_interval
+            self._next_look = max(grid, resumes)
+
+    def _refresh_quotes(self, symbols: Sequence[str]) -> None:
+        """Have quotes of `symbols` kept fresh, without waiting for them."""
+        if symbols and (self._refresh is None or self._refresh.done()):
+            ensured = self._quotes.ensure(symbols)
+            self._refresh = asyncio.get_running_loop().create_task(ensured, name="quotes for resting orders")

@@ -123,7 +123,7 @@ class Market:
     # -- matching -----------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Match against the quote if it is new."""
+        """Match against the quote, if it is new."""
         quote = self.live_quote()
         if quote is not None and (quote.quote_time != self._seen or self._opening):
             self._match(quote)

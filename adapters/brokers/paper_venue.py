@@ -1,7 +1,7 @@
 """The paper venue: what becomes of an order there, from its arrival to its end."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -120,14 +120,23 @@ class PaperVenue:
                     self._expire(order)
 
     def look(self) -> Sequence[str]:
-        """Match resting orders against new quotes; gives the symbols that have any."""
+        """Match resting orders against new quotes; gives the symbols that wait for more quotes."""
         unplaced, self._unplaced = self._unplaced, []
         for order in unplaced:
             self.place(order)
-        busy = [symbol for symbol, market in self._markets.items() if market.has_orders]
-        for symbol in busy:
-            self._markets[symbol].look()
-        return busy + [order.terms.symbol for order in self._unplaced]
+        trading = [market for market in self._busy_markets() if market.is_open()]
+        for market in trading:
+            market.look()
+        return [market.instrument.symbol for market in trading]
+
+    def resumes(self) -> datetime | None:
+        """When the first of the orders that rest can trade, for all that is known now; None for never."""
+        if self._unplaced:
+            return self.ledger.now
+        return min((market.session(self.ledger.now).open for market in self._busy_markets()), default=None)
+
+    def _busy_markets(self) -> Iterator[Market]:
+        return (market for market in self._markets.values() if market.has_orders)
 
     def _hold_closings(self, orders: Iterable[PaperOrder]) -> None:
         by_market = defaultdict(list)

@@ -45,8 +45,9 @@ class Reader(Protocol):
 
 
 class Database(Protocol):
-    writer: Writer
+    @property
+    def writer(self) -> Writer: ...
 
-    def reader(self, connections: int) -> Reader:
+    async def reader(self, connections: int) -> Reader:
         """A reader of its own, which waits for no other's reads."""
         ...

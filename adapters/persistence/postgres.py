@@ -34,8 +34,17 @@ class PostgresDatabase:
         self._dsn = dsn
         self.writer = PostgresWriter(dsn, reached)
 
-    def reader(self, connections: int) -> "PostgresReader":
-        return PostgresReader(self._dsn, connections)
+    async def reader(self, connections: int) -> "PostgresReader":
+        pool = asyncpg.create_pool(
+            self._dsn,
+            min_size=1,
+            max_size=connections,
+            reset=_as_it_is,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_ANSWER_SECONDS,
+            server_settings=_SETTINGS | {"default_transaction_read_only": "on"},
+        )
+        return PostgresReader(await pool)
 
 
 class PostgresWriter:
@@ -107,14 +116,24 @@ class PostgresWriter:
 class PostgresReader:
     failures = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
-    def __init__(self, dsn: str, connections: int) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._texts = Texts(POSTGRESQL)
-        self._pool = asyncpg.create_pool(
-            dsn,
-            min_size=0,
-            max_size=connections,
-            reset=_as_it_is,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_ANSWER_SECONDS,
-            server_settings=_SETTINGS | {"default_transaction_read_only": "on"},
-        )
+        self._pool = pool
+
+    async def read(self, *queries: Query) -> list[list[Row]]:
+        statements = [self._statement(query) for query in queries]
+        if len(statements) == 1:
+            return [await self._pool.fetch(*statements[0])]
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            return [await connection.fetch(*statement) for statement in statements]
+
+    def _statement(self, query: Query) -> list[Any]:
+        compiled = self._texts[query[0]]
+        return [compiled.sql, *compiled.values(query[1])]
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def _as_it_is(connection: object) -> None:
+    """Nothing that readers do outlives a transaction, so a connection goes back without a round trip."""

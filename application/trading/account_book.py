@@ -23,6 +23,7 @@ from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.portfolio import Portfolio
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import Event, EventType
+from domain.trading.value_objects.execution_report import ExecutionReport
 from domain.trading.value_objects.money import Money
 from domain.trading.value_objects.order_type import Side
 
@@ -39,7 +40,8 @@ class AccountBook:
 
     `orders` holds the open orders and the recently closed ones; `placements` the event of each order that
     was placed or looked up, by client order id, which is what makes an answer repeatable. `fills` holds the
-    executions of the orders in memory, by execution id.
+    executions of the orders in memory, by execution id. `early` keeps busts and corrections that came before
+    their trade, by order id and the trade's execution id.
     """
 
     def __init__(self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator) -> None:
@@ -57,7 +59,7 @@ class AccountBook:
         self.placements: dict[str, Event] = {}
         self.fills: dict[str, dict[str, Fill]] = {}
         self.symbol_fills: dict[str, list[Fill]] = {}
-        self.busted_early: set[tuple[str, str]] = set()
+        self.early: dict[tuple[str, str], ExecutionReport] = {}
         self.groups: dict[str, list[str]] = {}
         self.open_orders: dict[str, OpenOrders] = {}
         self.batch = Batch()
@@ -87,25 +89,28 @@ class AccountBook:
     def forget_closed(self) -> None:
         """Let go of the oldest closed orders, once all that happened to them is committed."""
         while len(self._closed) > _RECENT_CLOSED_ORDERS:
-            order_id = next(iter(self._closed))
-            order = self.orders[order_id]
-            if order.sequence > self.committed or self._group_is_open(order):
+            order = self.orders[next(iter(self._closed))]
+            members = self.group(order.group_id) or [order]
+            if any(member.sequence > self.committed for member in members):
                 return
-            del self._closed[order_id], self.orders[order_id]
-            self.fills.pop(order_id, None)
-            self.client_ids.pop(order.terms.client_order_id, None)
-            self.placements.pop(order.terms.client_order_id, None)
+            for member in members:
+                self._forget(member)
             self.groups.pop(order.group_id, None)
 
-    def _group_is_open(self, order: Order) -> bool:
-        return any(member.is_open for member in self.group(order.group_id))
+    def _forget(self, order: Order) -> None:
+        del self._closed[order.order_id], self.orders[order.order_id]
+        self.fills.pop(order.order_id, None)
+        self.client_ids.pop(order.terms.client_order_id, None)
+        self.placements.pop(order.terms.client_order_id, None)
 
     def find(self, order_id: str, client_order_id: str) -> Order | None:
         return self.orders.get(order_id or self.client_ids.get(client_order_id, ""))
 
     def group(self, group_id: str) -> list[Order]:
         """The group's members in the order they were placed; empty for no group."""
-        return [self.orders[member] for member in self.groups.get(group_id, ()) if member in self.orders]
+        members = [self.orders[member] for member in self.groups.get(group_id, ())]
+        members.sort(key=lambda member: member.created_sequence)
+        return members
 
     def open(self) -> Iterator[Order]:
         return (order for order in list(self.orders.values()) if order.is_open)
@@ -197,10 +202,21 @@ class AccountBook:
         if before is None or not _counts_alike(before, order):
             self._count(before, -1)
             self._count(order, 1)
-        if not order.is_open:
+        if order.group_id:
+            self._keep_group(order.group_id)
+        elif not order.is_open:
             self._closed[order.order_id] = None
         elif before is not None and not before.is_open:
             self._closed.pop(order.order_id, None)
+
+    def _keep_group(self, group_id: str) -> None:
+        """A group's members stay in memory together, until all of them have closed."""
+        members = self.group(group_id)
+        if any(member.is_open for member in members):
+            for member in members:
+                self._closed.pop(member.order_id, None)
+        else:
+            self._closed.update((member.order_id, None) for member in members)
 
     def _count(self, order: Order | None, sign: int) -> None:
         quantity = ZERO if order is None else exposed_quantity(order)

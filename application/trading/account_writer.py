@@ -5,9 +5,11 @@ by reading the account back from the store.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from application.ports.broker import Broker
@@ -17,7 +19,7 @@ from application.ports.journal import AccountSnapshot, Journal, JournalUnavailab
 from application.ports.market_data import LatestQuotes
 from application.trading.account_book import AccountBook, Outbound
 from application.trading.command import Command
-from application.trading.commands.apply_report_command import REBOOKING, ApplyReport
+from application.trading.commands.apply_report_command import ApplyReport
 from application.trading.committer import Committer
 from application.trading.event_feed import EventFeed
 from application.trading.hydration import hydrate
@@ -28,6 +30,8 @@ from domain.trading.repositories.order_repository import OrderRepository
 from domain.trading.value_objects.execution_report import ExecutionReport
 
 R = TypeVar("R")
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 64
 _LONGEST_QUEUE = 20_000
@@ -59,6 +63,7 @@ class AccountWriter:
         self._book = self._new_book(snapshot)
         self._valid = True
         self._inbox: deque[tuple[Command[Any], asyncio.Future[Any] | None]] = deque()
+        self._undone: list[Command[Any]] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -86,6 +91,7 @@ class AccountWriter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._valid = False
         self._refuse_waiting(Unavailable("the server is stopping: repeat the request", reason="SERVER_STOPPING"))
 
     # -- in ----------------------------------------------------------------------------------------
@@ -119,26 +125,28 @@ class AccountWriter:
 
     async def _run(self) -> None:
         while True:
-            if not self._inbox:
+            if not self._inbox and self._valid:
                 self._arrived.clear()
                 await self._arrived.wait()
             if not self._valid:
                 await self._recover()
-            items = [self._inbox.popleft() for _ in range(min(_BATCH, len(self._inbox)))]
+            # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.
+            items = list(islice(self._inbox, _BATCH))
             try:
                 await self._prepare([command for command, _ in items])
             except JournalUnavailable:
-                self.invalidate()
+                self.invalidate(())
             if not self._valid:
-                self._return(items)
                 continue
-            for command, future in items:
-                self._decide(command, future)
+            for _ in items:
+                self._decide(*self._inbox.popleft())
+                if not self._valid:
+                    break
             self._parts.committer.want()
             await asyncio.sleep(0)
 
     async def _prepare(self, commands: Sequence[Command[Any]]) -> None:
-        if any(isinstance(c, ApplyReport) and c.report.type in REBOOKING for c in commands):
+        if any(isinstance(c, ApplyReport) and c.rebooks(self._book) for c in commands):
             # Busts and corrections count a position again from its stored fills: all of them must be stored.
             await self._parts.committer.flushed()
         await hydrate(self._book, commands, self._parts.journal, self._parts.store)
@@ -149,21 +157,32 @@ class AccountWriter:
         book = self._book
         book.batch, book.outbound = transaction.batch, transaction.outbound
         book.now, book.actor = self._parts.clock.now(), command.actor
-        if future is None:
-            self._parts.reached("report_applied")
-            command.decide(book)
-            self._parts.reached("report_applied_done")
-            return
+        decided = book.sequence
         answer, error = None, None
         try:
-            answer = command.decide(book)
+            answer = self._apply(command) if future is None else command.decide(book)
         except DomainError as refused:
             error = refused
-        transaction.answers.append((future, answer, error))
+        except Exception as fault:
+            self._contain(fault, book.sequence != decided, future)
+            return
+        if future is None:
+            transaction.reports[self.account_id].append(command)
+        else:
+            transaction.answers.append((future, answer, error))
 
-    def _return(self, items: list[tuple[Command[Any], asyncio.Future[Any] | None]]) -> None:
-        self._inbox.extendleft(reversed(items))
-        self._arrived.set()
+    def _apply(self, report: Command[Any]) -> None:
+        self._parts.reached("report_applied")
+        report.decide(self._book)
+        self._parts.reached("report_applied_done")
+
+    def _contain(self, fault: Exception, half_done: bool, future: asyncio.Future[Any] | None) -> None:
+        """A fault of ours in one command must not end the writer, nor leave the half of a change behind."""
+        _log.error("a command of account %s failed", self.account_id, exc_info=fault)
+        if future is not None and not future.done():
+            future.set_exception(fault)
+        if half_done:
+            self._parts.committer.abandon()
 
     # -- after the commit ---------------------------------------------------------------------------
 
@@ -183,8 +202,9 @@ class AccountWriter:
 
     # -- when a commit failed -----------------------------------------------------------------------
 
-    def invalidate(self) -> None:
+    def invalidate(self, undone: Sequence[Command[Any]]) -> None:
         self._valid = False
+        self._undone += undone
         self._arrived.set()
 
     async def _recover(self) -> None:
@@ -192,6 +212,8 @@ class AccountWriter:
             self._refuse_waiting(
                 Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
             )
+            # A commit that is still under way is not to land behind our back.
+            await self._parts.committer.flushed()
             try:
                 snapshot = await self._parts.journal.load(self.account_id)
                 if snapshot is not None:
@@ -206,7 +228,10 @@ class AccountWriter:
         while self.feed.last_sequence < snapshot.sequence:
             for event in await self._parts.store.events(self.account_id, self.feed.last_sequence, 1_000):
                 self.feed.publish(event)
-        self._book = self._new_book(snapshot)
+        early, self._book = self._book.early, self._new_book(snapshot)
+        self._book.early |= early
+        self._inbox.extendleft((report, None) for report in reversed(self._undone))
+        self._undone.clear()
         self._valid = True
         self.feed.wake()
         self.watch.recover(self._book)

@@ -6,11 +6,13 @@ calls, the streams wake.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from application.ports.journal import Batch, Fenced, Journal, JournalUnavailable
 from application.trading.account_book import Outbound
+from application.trading.command import Command
 from domain.errors import Unavailable
 from domain.trading.events.order_events import Event
 
@@ -26,26 +28,32 @@ class Participant(Protocol):
         """Make the call to the broker."""
         ...
 
-    def invalidate(self) -> None:
-        """What was decided since the last commit may or may not be durable: read back before going on."""
+    def invalidate(self, undone: Sequence[Command[Any]]) -> None:
+        """What was decided since the last commit may or may not be durable: read back before going on.
+
+        `undone` are the reports in it: nobody sends them again, so they are to be taken in anew.
+        """
         ...
 
 
 class Transaction:
-    """What waits for one commit: the batch, the answers it releases, the broker calls it allows."""
+    """What waits for one commit: the batch, the answers it releases, the broker calls it allows, and by account
+    the reports that were decided in it.
+    """
 
     def __init__(self) -> None:
         self.batch = Batch()
         self.answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
         self.outbound: list[Outbound] = []
+        self.reports: defaultdict[str, list[Command[Any]]] = defaultdict(list)
         self.participants: dict[str, Participant] = {}
 
     def fail(self, error: BaseException) -> None:
         for future, _, _ in self.answers:
             if not future.done():
                 future.set_exception(error)
-        for participant in self.participants.values():
-            participant.invalidate()
+        for account_id, participant in self.participants.items():
+            participant.invalidate(self.reports[account_id])
 
 
 def unproven(text: str) -> Unavailable:
@@ -70,22 +78,19 @@ class Committer:
         self._reached = reached
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="committer")
 
     async def stop(self) -> None:
         """Commit what is waiting, then end."""
-        await self.flushed()
         if self._task is not None:
+            await self.flushed()
             self._task.cancel()
             await asyncio.wait([self._task])
 
     def want(self) -> None:
         """The open transaction has something to commit or to answer."""
-        self._idle.clear()
         self._wanted.set()
 
     async def write(self, batch: Batch) -> None:
@@ -98,7 +103,13 @@ class Committer:
 
     async def flushed(self) -> None:
         """Return once everything decided so far is committed, or has failed."""
-        await self._idle.wait()
+        with suppress(Unavailable):
+            await self.write(Batch())
+
+    def abandon(self) -> None:
+        """Drop what has been decided since the last commit began: something in it is half done."""
+        broken, self.open = self.open, Transaction()
+        broken.fail(unproven("the change was not made"))
 
     async def _run(self) -> None:
         while True:
@@ -106,8 +117,6 @@ class Committer:
             self._wanted.clear()
             transaction, self.open = self.open, Transaction()
             await self._commit(transaction)
-            if not self._wanted.is_set():
-                self._idle.set()
 
     async def _commit(self, transaction: Transaction) -> None:
         try:

@@ -32,6 +32,9 @@ class WatchSettings:
     late_submission: float = 60.0
 
 
+_NEVER_ACKNOWLEDGED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN})
+
+
 class RequestWatch:
     """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in."""
 
@@ -48,7 +51,8 @@ class RequestWatch:
         self._settings = settings
         self._current = current
         self._report = report
-        self._due: deque[tuple[datetime, str, int]] = deque()
+        self._due: deque[tuple[datetime, str]] = deque()
+        self._newest: dict[str, datetime] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._submitted: set[str] = set()
 
@@ -59,7 +63,8 @@ class RequestWatch:
     def expect_answer(self, order: Order) -> None:
         """A request about `order`, as it now stands, goes to the broker."""
         due = self._clock.now() + timedelta(seconds=self._settings.answer_timeout)
-        self._due.append((due, order.order_id, order.version))
+        self._due.append((due, order.order_id))
+        self._newest[order.order_id] = due
         if order.state is OrderStatus.PENDING_NEW:
             self._submitted.add(order.order_id)
 
@@ -67,14 +72,17 @@ class RequestWatch:
         """Look at the requests whose time is up. Called now and then."""
         now = self._clock.now()
         while self._due and self._due[0][0] <= now:
-            _, order_id, version = self._due.popleft()
+            due, order_id = self._due.popleft()
             self._submitted.discard(order_id)
+            is_newest = self._newest.get(order_id) == due
+            if is_newest:
+                del self._newest[order_id]
             order = self._current(order_id)
             if order is None or not _unanswered(order):
                 continue
             if order.state is OrderStatus.PENDING_NEW:
                 self._report(self._say(order, ExecType.UNCLEAR, "the broker did not answer in time"))
-            elif order.version != version and order.state is not OrderStatus.UNKNOWN:
+            elif not is_newest and order.state is not OrderStatus.UNKNOWN:
                 continue  # about an earlier request; the present one has its own time
             self._ask(order_id)
 
@@ -126,7 +134,7 @@ class RequestWatch:
             else:
                 absent_since = absent_since or self._clock.now()
                 if self._clock.now() - absent_since >= timedelta(seconds=self._settings.absence_proof):
-                    self._report(self._say(order, ExecType.ABSENT, "the broker never had the order"))
+                    self._settle_absent(order)
             await self._clock.sleep(self._settings.ask_interval)
 
     def _take_over(self, order: Order, known: Sequence[ExecutionReport]) -> None:
@@ -134,9 +142,20 @@ class RequestWatch:
             self._report(report)
         if order.cancel_pending:
             self._broker.cancel(order)
+        self._refuse_replace(order, "the broker works the order without the change")
+
+    def _settle_absent(self, order: Order) -> None:
+        """The broker proves that it does not have the order: it never came, or nothing can be asked about it."""
+        if order.state in _NEVER_ACKNOWLEDGED:
+            self._report(self._say(order, ExecType.ABSENT, "the broker never had the order"))
+            return
+        if order.cancel_pending:
+            self._report(self._say(order, ExecType.CANCEL_REJECTED, "the broker does not know the order"))
+        self._refuse_replace(order, "the broker does not know the order")
+
+    def _refuse_replace(self, order: Order, why: str) -> None:
         if order.replace_terms is not None:
-            said = "the broker works the order without the change"
-            self._report(self._say(order, ExecType.REPLACE_REJECTED, said, order.replace_version))
+            self._report(self._say(order, ExecType.REPLACE_REJECTED, why, order.replace_version))
 
     def _submit_late(self, order: Order) -> None:
         too_old = timedelta(seconds=self._settings.late_submission)
@@ -164,4 +183,4 @@ def _unanswered(order: Order) -> bool:
     if order.held:
         return False
     waits = order.cancel_pending or order.replace_terms is not None
-    return waits or order.state in (OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN)
+    return waits or order.state in _NEVER_ACKNOWLEDGED

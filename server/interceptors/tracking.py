@@ -8,6 +8,10 @@ from typing import Any
 from domain.errors import Unavailable
 
 
+def server_stopping() -> Unavailable:
+    return Unavailable("the server is shutting down: repeat the request", reason="SERVER_STOPPING")
+
+
 class Lifecycle:
     """The server's turn from serving to stopping.
 
@@ -41,7 +45,7 @@ class Lifecycle:
     def enter(self) -> None:
         """A call begins; raises Unavailable when no more are taken."""
         if self.stopping.is_set():
-            raise Unavailable("the server is shutting down: repeat the request", reason="SERVER_STOPPING")
+            raise server_stopping()
         self.under_way += 1
 
     def leave(self) -> None:

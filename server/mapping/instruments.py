@@ -1,6 +1,6 @@
 """Instruments and providers, as the contract shows them."""
 
-from typing import Final
+from typing import Any, Final
 
 from application.market_data.queries.get_instrument_query import InstrumentView
 from application.market_data.queries.list_providers_query import ProviderView
@@ -15,7 +15,7 @@ from server.mapping.common import enum_table, reversed_table, to_optional_timest
 ASSET_CLASSES: Final = enum_table(instrument_pb2.AssetClass, AssetClass, "ASSET_CLASS")
 ASSET_CLASS_OF: Final = reversed_table(ASSET_CLASSES)
 
-INTERVALS: Final[dict[BarInterval, bar_pb2.BarInterval]] = {
+INTERVALS: Final[dict[BarInterval, Any]] = {
     BarInterval.SECOND_1: bar_pb2.BAR_INTERVAL_ONE_SECOND,
     BarInterval.MINUTE_1: bar_pb2.BAR_INTERVAL_ONE_MINUTE,
     BarInterval.MINUTE_5: bar_pb2.BAR_INTERVAL_FIVE_MINUTES,
@@ -27,7 +27,7 @@ INTERVALS: Final[dict[BarInterval, bar_pb2.BarInterval]] = {
     BarInterval.WEEK_1: bar_pb2.BAR_INTERVAL_ONE_WEEK,
     BarInterval.MONTH_1: bar_pb2.BAR_INTERVAL_ONE_MONTH,
 }
-INTERVAL_OF: Final[dict[int, BarInterval]] = {number: interval for interval, number in INTERVALS.items()}
+INTERVAL_OF: Final = reversed_table(INTERVALS)
 
 _DATA_KINDS: Final = {
     Channel.QUOTES: provider_pb2.DATA_KIND_QUOTES,
@@ -35,7 +35,15 @@ _DATA_KINDS: Final = {
     Channel.BARS: provider_pb2.DATA_KIND_BARS,
     Channel.ORDER_BOOK: provider_pb2.DATA_KIND_ORDER_BOOKS,
 }
-_ISO_MONDAY: Final = 1
+_WEEKDAYS: Final = (
+    instrument_pb2.WEEKDAY_MONDAY,
+    instrument_pb2.WEEKDAY_TUESDAY,
+    instrument_pb2.WEEKDAY_WEDNESDAY,
+    instrument_pb2.WEEKDAY_THURSDAY,
+    instrument_pb2.WEEKDAY_FRIDAY,
+    instrument_pb2.WEEKDAY_SATURDAY,
+    instrument_pb2.WEEKDAY_SUNDAY,
+)
 
 
 def to_instrument(view: InstrumentView, provider: str) -> instrument_pb2.Instrument:
@@ -66,10 +74,9 @@ def to_instrument(view: InstrumentView, provider: str) -> instrument_pb2.Instrum
 
 
 def _session(hours: TradingHours) -> instrument_pb2.TradingSession:
-    days = (instrument_pb2.Weekday.Name(_ISO_MONDAY + day) for day in sorted(hours.weekdays))
     return instrument_pb2.TradingSession(
         kind=instrument_pb2.SESSION_KIND_REGULAR,
-        days=[instrument_pb2.Weekday.Value(day) for day in days],
+        days=[_WEEKDAYS[day] for day in sorted(hours.weekdays)],
         open=f"{hours.opens:%H:%M}",
         close=f"{hours.closes:%H:%M}",
     )

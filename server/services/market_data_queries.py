@@ -30,9 +30,7 @@ from server.paging import InvalidPageToken, page_of
 _SEARCH_SIZE: Final = 50
 _BARS_SIZE: Final = 1_000
 _BARS_A_TURN: Final = 250
-_LISTED: Final = frozenset(
-    {instrument_pb2.INSTRUMENT_STATUS_UNSPECIFIED, instrument_pb2.INSTRUMENT_STATUS_ACTIVE}
-)
+_LISTED: Final = frozenset({instrument_pb2.INSTRUMENT_STATUS_UNSPECIFIED, instrument_pb2.INSTRUMENT_STATUS_ACTIVE})
 _AS_TRADED: Final = frozenset({bar_pb2.PRICE_ADJUSTMENT_UNSPECIFIED, bar_pb2.PRICE_ADJUSTMENT_RAW})
 
 
@@ -120,17 +118,16 @@ class MarketDataQueries:
         query = ListBars(
             symbol=request.symbol,
             interval=INTERVAL_OF[request.interval],
-            limit=page.size,
+            size=page.size,
             start=from_optional_timestamp(request, "start_time"),
             end=from_optional_timestamp(request, "end_time"),
             place=_bars_place(page.key),
             provider=request.provider,
         )
         found = await query.answer(self._market)
+        bars, next_page_token = page.cut(found.bars, lambda bar: f"{bar.open_time.isoformat()}/{found.end.isoformat()}")
         return market_data_query_pb2.ListBarsResponse(
-            bars=await self._bars(found.bars),
-            next_page_token=page.token(_bars_key(found.next)) if found.next else "",
-            gaps=map(to_gap, found.gaps),
+            bars=await self._bars(bars), next_page_token=next_page_token, gaps=map(to_gap, found.gaps)
         )
 
     async def ListProviders(
@@ -153,9 +150,7 @@ class MarketDataQueries:
 
 def require_as_traded(market: Market, request: Any) -> None:
     """Raises PreconditionFailed for bars that are adjusted, or of extended hours."""
-    market.require_bars_as_traded(
-        adjusted=request.adjustment not in _AS_TRADED, extended_hours=request.extended_hours
-    )
+    market.require_bars_as_traded(adjusted=request.adjustment not in _AS_TRADED, extended_hours=request.extended_hours)
 
 
 def _can_match(asset_class: int) -> bool:
@@ -168,10 +163,6 @@ def _max_age(request: Any) -> timedelta | None:
         return None
     age = request.max_age
     return timedelta(seconds=age.seconds, microseconds=age.nanos / 1_000)
-
-
-def _bars_key(place: BarsPlace) -> str:
-    return f"{place.after.isoformat()}/{place.end.isoformat()}"
 
 
 def _bars_place(key: str) -> BarsPlace | None:

@@ -101,8 +101,6 @@ class MarketStream:
     ) -> AsyncIterator[bytes]:
         """All until the goodbye: answers first, then what waits and `wants` takes, oldest first."""
         subscriber, pulse = self.subscriber, self.pulse
-        if subscriber.idle:
-            yield self.heartbeat()
         while not subscriber.ended:
             if (message := answer()) is None:
                 delivery = subscriber.take()

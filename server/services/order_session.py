@@ -1,127 +1,211 @@
 """OrderSession: many commands under way on one stream, each answered once and in their order.
 
-Commands go to the account's writer as they are read; the writer decides in that order, so the answers only have
-to be waited for one after the other. How a session ends decides what becomes of its orders: see the contract.
+Commands go to the account's writer as they are read, and are decided in that order; so the answers only have to
+be waited for one after the other. How a session ends decides what becomes of its orders: see the contract.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from application.trading.account_writer import AccountWriter
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from application.trading.commands.cancel_orders_command import CanceledOrders, CancelOrders
-from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.placement import Placed
 from application.trading.trading_engine import TradingEngine
-from domain.errors import DomainError, InvalidArgument, Unavailable
+from domain.errors import DomainError, Throttled, Unavailable
 from domain.trading.value_objects.order_type import CancelReason
 from quantmesh.trading.v1 import order_session_pb2 as pb
 from quantmesh.type.v1 import stream_pb2
-from server.errors import InvalidRequest, status_of
 from server.interceptors.handlers import Received
 from server.interceptors.tracking import Lifecycle
 from server.mapping.common import seconds_of, to_timestamp
-from server.mapping.orders import order_message, order_terms
-from server.mapping.placement import cancel_order, cancel_orders, cancel_results, replace_order
+from server.services.session_commands import COMMANDS, OutOfPlace, error_of
+
+Requests = AsyncIterator[Received[pb.OrderSessionRequest]]
 
 # What a caller may have under way; gRPC's flow control holds back the rest.
 _MOST_UNDER_WAY: Final = 1_000
-_ORDERS_BEFORE_PRUNING: Final = 10_000
+_PLACED_BEFORE_PRUNING: Final = 10_000
 _RETRY_SECONDS: Final = 0.2
 
 
-class OutOfPlace(InvalidArgument):
-    reason = "COMMAND_OUT_OF_PLACE"
-
-
-class _Answer(NamedTuple):
-    """What a command will be answered with: `ready`, or what `respond` makes of the outcome of `coming`."""
+class _UnderWay(NamedTuple):
+    """A command that was read: its answer, or where the account's decision will be."""
 
     command_id: str
-    ready: pb.OrderSessionResponse | None = None
-    coming: asyncio.Future[Any] | None = None
-    respond: Callable[[Any], dict[str, Any]] = lambda outcome: {}
+    field: str | None
+    ready: dict[str, Any] | None
+    decision: asyncio.Future[Any] | None
 
 
 class OrderSession:
-    """One session, from its open message on. `responses` is the stream; `end` must follow it, however it ended."""
+    """One session, from its open message on. `ended` must be called once `responses` is left, however that was."""
 
     def __init__(
         self, engine: TradingEngine, lifecycle: Lifecycle, opening: pb.OrderSessionRequest, actor: str, session_id: str
     ) -> None:
-        opened = opening.open
         self._engine = engine
         self._lifecycle = lifecycle
         self._actor = actor
-        self._account_id = opened.account_id
-        self._writer: AccountWriter = engine.writer(opened.account_id)
-        self._lease = seconds_of(opened.lease) if opened.HasField("lease") else None
-        self._guards = opened.cancel_on_disconnect
+        self._writer = engine.writer(opening.open.account_id)
+        self._guards = opening.open.cancel_on_disconnect
+        self._lease = seconds_of(opening.open.lease) if opening.open.HasField("lease") else None
+        self._lease_until = 0.0
+        self._lease_ran_out = False
+        self._lease_timer: asyncio.TimerHandle | None = None
+        self._under_way: deque[_UnderWay] = deque()
         self._placed: dict[str, None] = {}
-        self._answers: deque[_Answer] = deque()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
-        self._lease_ran_out = False
-        self._ended_well = False
-        self._renew()
-        session = pb.SessionOpened(
-            session_id=session_id, sequence=self._writer.feed.last_sequence, lease_expire_time=self._lease_end()
-        )
-        self._answers.append(_ready(opening.command_id, opened=session))
+        self._said_last_word = False
+        self._renew_lease()
+        sequence, expires = self._writer.feed.last_sequence, self._lease_expires()
+        opened = pb.SessionOpened(session_id=session_id, sequence=sequence, lease_expire_time=expires)
+        self._under_way.append(_UnderWay(opening.command_id, "open", {"opened": opened}, None))
+        self._changed.set()
 
-    # -- the stream --------------------------------------------------------------------------------------
-
-    async def responses(self, requests: AsyncIterator[Received[pb.OrderSessionRequest]]) -> AsyncIterator[Any]:
-        """Every answer in turn, then what ends the session from this side, if anything does."""
+    async def responses(self, requests: Requests) -> AsyncIterator[pb.OrderSessionResponse]:
+        """Every answer in turn; then the last word, if it is this side that ends the session."""
         reading = asyncio.create_task(self._read(requests), name="reading of an order session")
-        lease = self._watch_lease()
-        with self._lifecycle.at_stop(self._changed.set):
-            try:
-                while True:
-                    while self._answers:
-                        yield await self._next_answer()
-                    if self._lease_ran_out or self._lifecycle.stopping.is_set():
-                        break
-                    self._changed.clear()
+        reading.add_done_callback(lambda _: self._changed.set())
+        self._check_lease()
+        try:
+            with self._lifecycle.at_stop(self._changed.set):
+                while not (self._lease_ran_out or self._lifecycle.stopping.is_set()):
                     await self._changed.wait()
-            finally:
-                reading.cancel()
-                if lease is not None:
-                    lease.cancel()
-        yield await self._last_word()
-        self._ended_well = True
+                    self._changed.clear()
+                    while self._under_way:
+                        yield await self._next_answer()
+                    if reading.done():
+                        reading.result()
+            await _cancelled(reading)
+            while self._under_way:
+                yield await self._next_answer()
+            yield await self._last_word()
+            self._said_last_word = True
+        finally:
+            await _cancelled(reading)
+            if self._lease_timer is not None:
+                self._lease_timer.cancel()
 
-    async def _read(self, requests: AsyncIterator[Received[pb.OrderSessionRequest]]) -> None:
+    def ended(self) -> None:
+        """Without a last word the caller was cut off: then the session's orders go, if it was opened so."""
+        decisions = [one.decision for one in self._under_way if one.decision is not None]
+        if self._guards and not self._said_last_word and not self._lifecycle.stopping.is_set():
+            self._lifecycle.finish(self._after_disconnect(decisions), "cancel on disconnect")
+        for decision in decisions:
+            decision.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    # -- commands in, answers out ------------------------------------------------------------------------
+
+    async def _read(self, requests: Requests) -> None:
         async for received in requests:
-            if self._lease_ran_out or self._lifecycle.stopping.is_set():
-                return
-            self._renew()
-            self._answers.append(self._begun(received))
+            self._renew_lease()
+            self._under_way.append(self._begun(received))
             self._changed.set()
-            while len(self._answers) >= _MOST_UNDER_WAY:
+            while len(self._under_way) >= _MOST_UNDER_WAY:
                 self._room.clear()
                 await self._room.wait()
-                self._renew()
+                self._renew_lease()
+
+    def _begun(self, received: Received[pb.OrderSessionRequest]) -> _UnderWay:
+        request = received.message
+        field = request.WhichOneof("command")
+        try:
+            if received.error is not None:
+                raise received.error
+            if field == "open":
+                raise OutOfPlace("open", "the session is open already")
+            if field == "keep_alive":
+                renewed = pb.LeaseRenewed(lease_expire_time=self._lease_expires())
+                return _UnderWay(request.command_id, field, {"lease_renewed": renewed}, None)
+            command = COMMANDS[field].command(self._writer.account_id, request, self._actor)
+            decision = self._writer.submit(command)
+        except DomainError as error:
+            return _UnderWay(request.command_id, field, {"error": error_of(error, field)}, None)
+        if self._guards and field == "place":
+            decision.add_done_callback(self._remember)
+        return _UnderWay(request.command_id, field, None, decision)
 
     async def _next_answer(self) -> pb.OrderSessionResponse:
-        answer = self._answers[0]
-        if answer.ready is None and answer.coming is not None:
-            answer = _Answer(answer.command_id, await self._outcome(answer.command_id, answer.coming, answer.respond))
-        self._answers.popleft()
+        command_id, field, ready, decision = self._under_way[0]
+        if decision is not None:
+            try:
+                # Shielded: the account decides also for a caller that has gone, and `ended` wants to know what.
+                outcome = decision.result() if decision.done() else await asyncio.shield(decision)
+                ready = COMMANDS[field].answer(outcome)
+            except DomainError as error:
+                ready = {"error": error_of(error, field)}
+        self._under_way.popleft()
         self._room.set()
-        return answer.ready or pb.OrderSessionResponse(command_id=answer.command_id)
+        return pb.OrderSessionResponse(command_id=command_id, **(ready or {}))
 
     async def _last_word(self) -> pb.OrderSessionResponse:
+        sequence = self._writer.feed.last_sequence
         if not self._lease_ran_out:
-            goodbye = stream_pb2.Goodbye(sequence=self._writer.feed.last_sequence)
-            return pb.OrderSessionResponse(goodbye=goodbye)
-        expired = pb.LeaseExpired(sequence=self._writer.feed.last_sequence)
+            return pb.OrderSessionResponse(goodbye=stream_pb2.Goodbye(sequence=sequence))
+        canceled = CanceledOrders((), sequence)
         if self._guards:
             canceled = await self._cancel(CancelReason.LEASE_EXPIRED)
-            expired = pb.LeaseExpired(
-                canceled_order_ids=[order.order_id for order in canceled.orders], sequence=canceled.sequence
-            )
-        return pb.OrderSessionResponse(lease_expired=expired)
+        order_ids = [order.order_id for order in canceled.orders]
+        return pb.OrderSessionResponse(
+            lease_expired=pb.LeaseExpired(canceled_order_ids=order_ids, sequence=canceled.sequence)
+        )
+
+    # -- the orders that were placed in it ---------------------------------------------------------------
+
+    def _remember(self, decision: asyncio.Future[Placed]) -> None:
+        if decision.cancelled() or decision.exception() is not None or decision.result().replayed:
+            return
+        self._placed[decision.result().order.order_id] = None
+        if len(self._placed) > _PLACED_BEFORE_PRUNING:
+            known = self._writer.book.orders
+            self._placed = {i: None for i in self._placed if i in known and known[i].is_open}
+
+    async def _after_disconnect(self, decisions: list[asyncio.Future[Any]]) -> None:
+        await asyncio.gather(*decisions, return_exceptions=True)
+        await self._cancel(CancelReason.DISCONNECTED)
+
+    async def _cancel(self, reason: CancelReason) -> CanceledOrders:
+        """Have a cancel recorded for each of the session's orders that is open, however often the store fails."""
+        order_ids = frozenset(self._placed)
+        command = CancelOrders(self._writer.account_id, self._actor, reason=reason, order_ids=order_ids)
+        while True:
+            try:
+                return await self._engine.execute(command)
+            except (Unavailable, Throttled):
+                if self._lifecycle.stopping.is_set():
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    # -- the lease ---------------------------------------------------------------------------------------
+
+    def _renew_lease(self) -> None:
+        if self._lease is not None:
+            self._lease_until = asyncio.get_running_loop().time() + self._lease
+
+    def _lease_expires(self) -> Timestamp | None:
+        if self._lease is None:
+            return None
+        now: datetime = self._engine.clock.now()
+        return to_timestamp(now + timedelta(seconds=self._lease))
+
+    def _check_lease(self) -> None:
+        if self._lease is None:
+            return
+        if len(self._under_way) >= _MOST_UNDER_WAY:
+            self._renew_lease()  # it is this side that does not read
+        left = self._lease_until - asyncio.get_running_loop().time()
+        if left > 0:
+            self._lease_timer = asyncio.get_running_loop().call_later(left, self._check_lease)
+        else:
+            self._lease_ran_out = True
+            self._changed.set()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

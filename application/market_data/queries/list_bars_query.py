@@ -26,16 +26,16 @@ class BarsPlace:
 
 @dataclass(frozen=True, slots=True)
 class BarsFound:
-    """`next` is None at the end of the list."""
+    """The list ends at `end`. `bars` has one more than the page when the list goes on; `gaps` are the page's."""
 
     bars: Sequence[Bar]
     gaps: Sequence[BarGap]
-    next: BarsPlace | None
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ListBars:
-    """Up to `limit` bars that open in [start, end); behind `place` on a later page.
+    """Up to `size` bars that open in [start, end), and one more if there is; behind `place` on a later page.
 
     Without a `start` these are the newest ones before `end`, and there is no next page. Without an `end` it
     is now, the bar that is running included.
@@ -45,7 +45,7 @@ class ListBars:
 
     symbol: str
     interval: BarInterval
-    limit: int
+    size: int
     start: datetime | None = None
     end: datetime | None = None
     place: BarsPlace | None = None
@@ -56,16 +56,15 @@ class ListBars:
         instrument = market.instrument(self.symbol)
         end = self.place.end if self.place else self.end or market.clock.now()
         if self.start is None:
-            bars = await newest_bars(market, instrument, self.interval, end, self.limit)
-            return BarsFound(bars, await self._gaps(market, instrument, bars, end), None)
+            newest = await newest_bars(market, instrument, self.interval, end, self.size)
+            return BarsFound(newest, await self._gaps(market, instrument, newest, end), end)
         start = self.place.after + _INSTANT if self.place else self.start
-        found = await market.data.bars(self.symbol, self.interval, start, end, self.limit + 1)
-        bars = list(found[: self.limit])
-        goes_on = len(found) > self.limit
-        gaps = await self._gaps(market, instrument, bars, None if goes_on else end)
-        first = bars[0].open_time if bars else min(end, market.clock.now())
-        gaps[:0] = await self._first_gap(market, instrument, start, first)
-        return BarsFound(bars, gaps, BarsPlace(bars[-1].open_time, end) if goes_on else None)
+        found = list(await market.data.bars(self.symbol, self.interval, start, end, self.size + 1))
+        page = found[: self.size]
+        first = page[0].open_time if page else min(end, market.clock.now())
+        gaps = await self._first_gap(market, instrument, start, first)
+        gaps += await self._gaps(market, instrument, page, end if page == found else None)
+        return BarsFound(found, gaps, end)
 
     async def _gaps(
         self, market: Market, instrument: Instrument, bars: list[Bar], end: datetime | None

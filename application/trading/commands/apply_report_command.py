@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.group_steps import follow_group
 from domain.decimals import ZERO
+from domain.risk.services.pre_trade_check import reserve_price
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import CancelReason
 
 _EVENTS = {
@@ -30,14 +34,17 @@ _EVENTS = {
 # After these a group is left as it is: asking again for what was just refused would go round for ever.
 _REFUSALS = frozenset({ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
 
-REBOOKING = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
+_REBOOKING = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
+
+# What tells that the broker has an order after all.
+_SIGNS_OF_LIFE = frozenset({ExecType.NEW, ExecType.TRIGGERED, ExecType.TRADE})
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
     """One report. Repeats, late ones and ones about orders that nobody knows change nothing.
 
-    For TRADE_CANCEL and TRADE_CORRECT the writer brings the symbol's fills into the book first.
+    A bust or correction that overtook its trade is kept and follows it.
     """
 
     report: ExecutionReport
@@ -50,32 +57,51 @@ class ApplyReport:
     def needs(self) -> Needs:
         return Needs(order_ids=(self.report.order_id,))
 
+    def rebooks(self, book: AccountBook) -> bool:
+        """Whether it takes a fill back, so that the symbol's fills must be in the book before it is decided."""
+        return self.report.type in _REBOOKING or (self.report.order_id, self.report.execution_id) in book.early
+
     def decide(self, book: AccountBook) -> None:
         order = book.orders.get(self.report.order_id)
         if order is None:
             return
+        if order.cancel_reason is CancelReason.NEVER_SUBMITTED and self.report.type in _SIGNS_OF_LIFE:
+            # The broker has it after all, though it had said it did not: nobody counts on it any more.
+            book.outbound.append((book.broker.cancel, order))
         after = _ACTIONS.get(self.report.type, _change_state)(book, order, self.report)
-        if after is not None and self.report.type not in _REFUSALS:
+        if after is None:
+            return
+        if self.report.type not in _REFUSALS:
             follow_group(book, after)
+        overtook = book.early.pop((order.order_id, self.report.execution_id), None)
+        if overtook is not None:
+            ApplyReport(overtook, self.actor).decide(book)
 
 
 def _change_state(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
     changes = order.effect_of(report)
-    if changes is not None:
-        return book.change(order, _EVENTS[report.type], changes, reason=report.reason)
-    if report.type is ExecType.NEW and order.cancel_reason is CancelReason.NEVER_SUBMITTED:
-        # The broker has it after all, though it had said it did not: nobody counts on it any more.
-        book.outbound.append((book.broker.cancel, order))
-    return None
+    if changes is None:
+        return None
+    if "replace_terms" in changes:
+        changes["reserve_price"] = _settled_price(book, order, changes.get("terms", order.terms))
+    canceled = changes.get("state") is OrderStatus.CANCELED
+    type = EventType.ORDER_CANCELED if canceled else _EVENTS[report.type]
+    return book.change(order, type, changes, reason=report.reason)
+
+
+def _settled_price(book: AccountBook, order: Order, terms: OrderTerms) -> Decimal:
+    """What the order counts at once a replace is settled: while it was pending, the dearer price counted."""
+    quote = book.quotes.latest(terms.symbol)
+    if quote is None:
+        return order.reserve_price
+    return min(order.reserve_price, reserve_price(terms, quote, book.profile.market_order_buffer))
 
 
 def _trade(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
-    known = book.fills.get(order.order_id, {})
-    if report.execution_id in known or (order.order_id, report.execution_id) in book.busted_early:
+    if report.execution_id in book.fills.get(order.order_id, {}):
         return None
     fill = _fill(book, order, report)
-    changes = order.with_fill_change(fill.quantity, fill.quantity * fill.price, fill.fee, ExecType.TRADE)
-    changes["fee_currency"] = order.fee_currency or fill.fee_currency
+    changes = _with(order, fill, None, ExecType.TRADE)
     if report.broker_order_id:
         changes["broker_order_id"] = order.broker_order_id or report.broker_order_id
     after = book.change(order, EventType.ORDER_FILLED, changes, fill=fill)
@@ -109,7 +135,7 @@ def _bust(book: AccountBook, order: Order, report: ExecutionReport) -> Order | N
     if removed is None:
         return None
     busted = replace(removed, busted=True, sequence=book.next_sequence)
-    changes = _without(order, removed, None, ExecType.TRADE_CANCEL)
+    changes = _with(order, None, removed, ExecType.TRADE_CANCEL)
     after = book.change(order, EventType.FILL_BUSTED, changes, fill=busted, reason=report.reason)
     book.rebook_fill(busted, None, after.sequence)
     return after
@@ -124,10 +150,13 @@ def _correct(book: AccountBook, order: Order, report: ExecutionReport) -> Order 
         quantity=report.quantity or removed.quantity,
         price=report.price or removed.price,
         fee=removed.fee if report.fee is None else report.fee,
+        fee_currency=report.fee_currency or removed.fee_currency,
+        liquidity=report.liquidity or removed.liquidity,
+        fill_time=removed.fill_time,
         corrects_fill_id=removed.fill_id,
     )
     busted = replace(removed, busted=True)
-    changes = _without(order, removed, added, ExecType.TRADE_CORRECT)
+    changes = _with(order, added, removed, ExecType.TRADE_CORRECT)
     after = book.change(
         order, EventType.FILL_CORRECTED, changes, fill=added, replaced_fill=busted, reason=report.reason
     )
@@ -139,22 +168,27 @@ def _counting_fill(book: AccountBook, order: Order, report: ExecutionReport) -> 
     """The fill that a bust or correction is about, None when it does not count (any more)."""
     fill = book.fills.get(order.order_id, {}).get(report.reference_id)
     if fill is None:
-        # It overtook its own trade: when that comes, it is not to count.
-        book.busted_early.add((order.order_id, report.reference_id))
+        book.early[order.order_id, report.reference_id] = report
         return None
     return None if fill.busted else fill
 
 
-def _without(order: Order, removed: Fill, added: Fill | None, type: ExecType) -> dict[str, object]:
-    def total(value: Callable[[Fill], Decimal]) -> Decimal:
-        return (value(added) if added else ZERO) - value(removed)
+def _with(order: Order, added: Fill | None, removed: Fill | None, type: ExecType) -> dict[str, Any]:
+    """The changes to the order when one fill comes and another goes. Its fees are those in one currency, the
+    first that was charged: a fee in another currency is in its fill alone.
+    """
+    currency = order.fee_currency if order.fees or added is None else added.fee_currency
 
-    return order.with_fill_change(
+    def total(value: Callable[[Fill], Decimal]) -> Decimal:
+        return (value(added) if added else ZERO) - (value(removed) if removed else ZERO)
+
+    changes = order.with_fill_change(
         total(lambda fill: fill.quantity),
         total(lambda fill: fill.quantity * fill.price),
-        total(lambda fill: fill.fee),
+        total(lambda fill: fill.fee if fill.fee_currency == currency else ZERO),
         type,
     )
+    return changes | {"fee_currency": currency}
 
 
 _ACTIONS: dict[ExecType, Callable[[AccountBook, Order, ExecutionReport], Order | None]] = {

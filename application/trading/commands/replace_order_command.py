@@ -45,6 +45,8 @@ class Change:
         return replace(terms, **changes)
 
 
+# A stop that has traded has triggered.
+_HAS_TRIGGERED = frozenset({OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
 _FIELDS = tuple(Change.__dataclass_fields__)
 _BELONGS_TO = {
     "limit_price": (OrderType.LIMIT, OrderType.STOP_LIMIT),
@@ -98,7 +100,7 @@ class ReplaceOrder:
             raise order.refused("ORDER_NOT_REPLACEABLE", why)
         if terms.quantity != order.terms.quantity and order.group_id:
             raise order.refused("ORDER_NOT_REPLACEABLE", "quantity: follows the order's group and can't be set")
-        if order.state is OrderStatus.TRIGGERED and (
+        if order.state in _HAS_TRIGGERED and (
             terms.stop_price != order.terms.stop_price
             or terms.trail_offset != order.terms.trail_offset
             or terms.trail_percent != order.terms.trail_percent

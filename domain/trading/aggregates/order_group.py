@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from domain.decimals import ONE, ZERO, round_down
+from domain.decimals import ZERO, round_down
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_type import GroupType
 
@@ -50,9 +50,10 @@ def next_steps(group_type: GroupType, members: Sequence[Order], lot_size: Decima
     if exits_filled and parent.is_open and not parent.cancel_pending:
         steps.append(GroupStep(GroupAction.CANCEL, parent))
     for child in children:
-        # Never above what the child was checked with, even when the parent grew by a replace.
-        share = min(ONE, parent.filled_quantity / parent.initial_quantity)
-        target = child.initial_quantity * share
+        # Never above what the child was checked with, even when the parent grew by a replace. Multiplied first:
+        # a third, and then three of it, would fall short of the lot.
+        filled = min(parent.filled_quantity, parent.initial_quantity)
+        target = child.initial_quantity * filled / parent.initial_quantity
         if group_type is GroupType.BRACKET:
             target = _less_siblings(child, children, target, lot_size)
         steps += _resized(child, round_down(target, lot_size), not parent.is_open)

@@ -99,7 +99,7 @@ def test_another_process_sees_the_same_market() -> None:
         "market = SimulatedMarketData(clock, SimulationSettings())\n"
         "print(json.dumps({symbol: str(market.latest(symbol)) for symbol in sys.argv[2:]}))\n"
     )
-    result = subprocess.run(  # noqa: S603 - the script above and the catalogue's symbols
+    result = subprocess.run(
         [sys.executable, "-c", script, NOON.isoformat(), *LISTINGS],
         capture_output=True,
         check=True,
@@ -274,7 +274,7 @@ async def test_every_print_lies_within_the_quote_of_its_moment_and_has_an_id_of_
     clock = ManualClock(NOON)
     provider = SimulatedMarketData(clock, SimulationSettings())
     symbols = ["AAPL", "CAT", "EUR/USD", "BTC/USD"]
-    trades = await collected(clock, provider.trades(symbols), 120)
+    trades = await collected(clock, provider.trades(symbols), 60)
     assert {trade.symbol for trade in trades} == set(symbols)
     assert len({(trade.symbol, trade.trade_id) for trade in trades}) == len(trades)
     for trade in trades:

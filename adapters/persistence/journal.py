@@ -1,0 +1,94 @@
+"""The Journal port on a SQL database."""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+
+from adapters.persistence import queries
+from adapters.persistence.codec import (
+    decode_account,
+    decode_fill,
+    decode_order,
+    decode_position,
+    decode_risk_profile,
+)
+from adapters.persistence.database import Reader, Writer
+from adapters.persistence.reads import SqlReads
+from adapters.persistence.rows import rows_of
+from adapters.persistence.sequences import following
+from application.ports.journal import AccountSnapshot, Batch, Fenced, JournalUnavailable
+from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.trading.value_objects.money import Money
+
+_ACCOUNT = (
+    queries.ACCOUNT,
+    queries.LAST_SEQUENCE,
+    queries.RISK_PROFILE,
+    queries.CASH,
+    queries.POSITIONS,
+    queries.LIVE_ORDERS,
+    queries.FILLS_OF_LIVE_ORDERS,
+)
+
+
+class SqlJournal(SqlReads):
+    """Appends in turn, each to its end: cancelling who waits for one does not stop it."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        super().__init__(reader, lambda: JournalUnavailable("the store could not be read"))
+        self._writer = writer
+        self._epoch = 0
+        self._turn = asyncio.Lock()
+        self._last: dict[str, int] = {}
+
+    async def take_over(self) -> int:
+        async with self._turn:
+            try:
+                self._epoch = await self._writer.take_over()
+            except Exception as error:
+                raise JournalUnavailable("the store could not be taken over") from error
+            return self._epoch
+
+    async def append(self, batch: Batch) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._append(batch)))
+
+    async def _append(self, batch: Batch) -> None:
+        async with self._turn:
+            last = following(self._last, batch.events)
+            try:
+                await self._writer.write(self._epoch, rows_of(batch))
+            except Fenced:
+                raise
+            except Exception as error:
+                raise JournalUnavailable("the transaction failed, or its outcome is unknown") from error
+            self._last |= last
+
+    async def load(self, account_id: str) -> AccountSnapshot | None:
+        try:
+            await self._writer.settled()
+        except Exception as error:
+            raise self._unavailable() from error
+        parameters = {"account_id": account_id}
+        read = await self._read(*((statement, parameters) for statement in _ACCOUNT))
+        account, [(sequence,)], profile, cash, positions, orders, fills = read
+        if not account:
+            return None
+        # Never less than what this journal has written itself: the read may be older than the latest append.
+        self._last[account_id] = max(sequence, self._last.get(account_id, 0))
+        return AccountSnapshot(
+            account=decode_account(account[0][0]),
+            sequence=sequence,
+            risk_profile=decode_risk_profile(profile[0][0]) if profile else RiskProfile(account_id),
+            cash=[Money(Decimal(amount), currency) for amount, currency in cash],
+            positions=[decode_position(body) for (body,) in positions],
+            orders=[decode_order(body) for body, _ in orders],
+            fills=[decode_fill(body) for (body,) in fills],
+        )
+
+    async def account_ids(self) -> Sequence[str]:
+        return [account_id for (account_id,) in await self._rows(queries.ACCOUNT_IDS, {})]
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._writer.close()
+        await self._reader.close()

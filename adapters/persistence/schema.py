@@ -1,0 +1,45 @@
+"""Bringing a database to the newest schema, by Alembic, when the store is opened."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(7_126_431_550_071)")  # any number, but always this one
+
+
+def migrations(connection: Connection | None = None) -> Config:
+    """Alembic's configuration; `connection` is the one that its commands work on."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
+
+
+def upgrade(connection: Connection) -> None:
+    command.upgrade(migrations(connection), "head")
+
+
+def upgrade_sqlite(path: Path) -> None:
+    """Create or upgrade the file; two servers that start at once take turns."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        upgrade(connection)
+        connection.exec_driver_sql("COMMIT")
+
+
+async def upgrade_postgresql(url: URL) -> None:
+    """Upgrade the database; two servers that start at once take turns."""
+    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(_ONE_AT_A_TIME)
+        await connection.run_sync(upgrade)
+    await engine.dispose()
