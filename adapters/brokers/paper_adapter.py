@@ -64,7 +64,7 @@ class PaperBroker:
         self._latency = round(settings.latency_seconds * 1_000_000)
         self._jitter = round(settings.latency_jitter_seconds * 1_000_000)
         self._lines: dict[str, datetime] = {}
-        self._arrived_until = self._opened
+        self._arrived_until = datetime.min.replace(tzinfo=UTC)
         self._match_interval = timedelta(seconds=settings.match_interval_seconds)
         self._next_look: datetime | None = None
         self._timer: Timer | None = None
@@ -153,7 +153,7 @@ class PaperBroker:
         if not self._connected:
             raise BrokerUnavailable("paper: not connected")
         due = self._lines.get(order.account_id)
-        if due is None or due < self._arrived_until:
+        if due is None or due <= self._arrived_until:
             return self._known_of(order)
         answer: asyncio.Future[Sequence[ExecutionReport] | None] = asyncio.get_running_loop().create_future()
         self._questions.add(answer)
@@ -189,6 +189,8 @@ class PaperBroker:
         line = self._lines.get(account_id)
         if line is not None and line > due:
             due = line
+        if due <= self._arrived_until:
+            due = self._arrived_until + timedelta.resolution
         self._lines[account_id] = due
         self._agenda.add(due, account_id, action, *args)
         self._ring_by(due)

@@ -28,7 +28,7 @@ class PaperSettings:
     slippage: Decimal = Decimal("0.0001")
     match_interval_seconds: float = 0.1
     max_quote_age_seconds: float = 60.0
-    remembered_orders: int = 20_000
+    remembered_orders: int = 50_000
     delay_rate: float = 0.0
     repeat_rate: float = 0.0
     reorder_rate: float = 0.0

@@ -33,9 +33,10 @@ class Writer(Protocol):
 
 
 class Reader(Protocol):
-    """Connections that only read, and never wait for the writer. `failures` are what they raise."""
+    """Connections that only read, and never wait for the writer. `failures` is what they raise."""
 
-    failures: tuple[type[Exception], ...]
+    @property
+    def failures(self) -> tuple[type[Exception], ...]: ...
 
     async def read(self, *queries: Query) -> list[list[Row]]:
         """The rows of each query, all as of one moment."""

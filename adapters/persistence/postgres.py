@@ -6,7 +6,7 @@ statement than the statement does.
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import asyncpg
 from sqlalchemy import Table
@@ -69,9 +69,7 @@ class PostgresWriter:
             self._discard()
             raise
 
-    async def _transaction(
-        self, connection: "asyncpg.Connection[Any]", sql: str, values: Sequence[Any]
-    ) -> None:
+    async def _transaction(self, connection: "asyncpg.Connection[Any]", sql: str, values: Sequence[Any]) -> None:
         reached = self._reached
         reached("journal_begin")
         await connection.execute("BEGIN")
@@ -123,9 +121,9 @@ class PostgresReader:
     async def read(self, *queries: Query) -> list[list[Row]]:
         statements = [self._statement(query) for query in queries]
         if len(statements) == 1:
-            return [await self._pool.fetch(*statements[0])]
+            return [_rows(await self._pool.fetch(*statements[0]))]
         async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-            return [await connection.fetch(*statement) for statement in statements]
+            return [_rows(await connection.fetch(*statement)) for statement in statements]
 
     def _statement(self, query: Query) -> list[Any]:
         compiled = self._texts[query[0]]
@@ -133,6 +131,10 @@ class PostgresReader:
 
     async def close(self) -> None:
         await self._pool.close()
+
+
+def _rows(records: list[asyncpg.Record]) -> list[Row]:
+    return cast(list[Row], records)  # a record unpacks as a tuple does
 
 
 async def _as_it_is(connection: object) -> None:

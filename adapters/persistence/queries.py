@@ -28,26 +28,17 @@ _LIMIT: Final = number("limit")
 
 ACCOUNT_IDS: Final = select(accounts.c.account_id).order_by(accounts.c.account_id)
 ACCOUNTS: Final = (
-    select(accounts.c.body)
-    .where(accounts.c.account_id > text("after"))
-    .order_by(accounts.c.account_id)
-    .limit(_LIMIT)
+    select(accounts.c.body).where(accounts.c.account_id > text("after")).order_by(accounts.c.account_id).limit(_LIMIT)
 )
 ACCOUNT: Final = select(accounts.c.body).where(accounts.c.account_id == _ACCOUNT)
 RISK_PROFILE: Final = select(risk_profiles.c.body).where(risk_profiles.c.account_id == _ACCOUNT)
-CASH: Final = (
-    select(cash.c.amount, cash.c.currency).where(cash.c.account_id == _ACCOUNT).order_by(cash.c.currency)
-)
+CASH: Final = select(cash.c.amount, cash.c.currency).where(cash.c.account_id == _ACCOUNT).order_by(cash.c.currency)
 
 _POSITIONS = select(positions.c.body).where(positions.c.account_id == _ACCOUNT).order_by(positions.c.symbol)
 POSITIONS: Final = _POSITIONS
-HOLDINGS: Final = _POSITIONS.where(
-    positions.c.symbol > text("after"), positions.c.is_flat == false()
-).limit(_LIMIT)
+HOLDINGS: Final = _POSITIONS.where(positions.c.symbol > text("after"), positions.c.is_flat == false()).limit(_LIMIT)
 
-LAST_SEQUENCE: Final = select(func.coalesce(func.max(journal.c.sequence), 0)).where(
-    journal.c.account_id == _ACCOUNT
-)
+LAST_SEQUENCE: Final = select(func.coalesce(func.max(journal.c.sequence), 0)).where(journal.c.account_id == _ACCOUNT)
 _EVENTS = (
     select(journal.c.sequence, journal.c.body, journal.c.order_body)
     .where(

@@ -31,17 +31,13 @@ class SqlReads:
         [rows] = await self._read((statement, parameters))
         return rows
 
-    async def orders_by_client_id(
-        self, account_id: str, client_order_ids: Collection[str]
-    ) -> Sequence[Order]:
+    async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:
         return await self._orders(queries.ORDERS_BY_CLIENT_ID, account_id, client_order_ids)
 
     async def orders_by_id(self, account_id: str, order_ids: Collection[str]) -> Sequence[Order]:
         return await self._orders(queries.ORDERS_BY_ID, account_id, order_ids)
 
-    async def _orders(
-        self, statement: SelectBase, account_id: str, ids: Collection[str]
-    ) -> Sequence[Order]:
+    async def _orders(self, statement: SelectBase, account_id: str, ids: Collection[str]) -> Sequence[Order]:
         rows = await self._rows(statement, {"account_id": account_id, "ids": list(ids)})
         return [decode_order(body) for (body,) in rows]
 

@@ -24,16 +24,16 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(migrations(connection), "head")
 
 
-def upgrade_sqlite(path: Path) -> None:
-    """Create or upgrade the file; two servers that start at once take turns."""
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
+def upgrade_sqlite(file: str) -> Path:
+    """Create or upgrade the file, and answer its whole path; two servers that start at once take turns."""
+    path = Path(file).absolute()
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         upgrade(connection)
         connection.exec_driver_sql("COMMIT")
+    return path
 
 
 async def upgrade_postgresql(url: URL) -> None:

@@ -58,7 +58,6 @@ class Texts:
 
     def _compile(self, statement: SelectBase) -> Compiled:
         compiled = statement.compile(dialect=self._dialect)
-        assert isinstance(compiled, SQLCompiler)
         names = tuple(compiled.positiontup or ())
         fixed = {name: value for name, value in compiled.params.items() if value is not None}
         return Compiled(str(compiled), names, fixed)
@@ -82,4 +81,5 @@ def _among_array(element: among, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(among, "sqlite")
 def _among_json(element: among, compiler: SQLCompiler, **kw: Any) -> str:
     items = compiler.process(element.items, **kw)
-    return f"{compiler.process(element.column, **kw)} IN (SELECT value FROM json_each({items}))"
+    column = compiler.process(element.column, **kw)
+    return f"{column} IN (SELECT value FROM json_each({items}))"  # noqa: S608 both parts are the compiler's

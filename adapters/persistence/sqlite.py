@@ -74,9 +74,7 @@ class SqliteWriter:
     async def close(self) -> None:
         await self._threads.close()
 
-    def _transaction(
-        self, epoch: int, statements: list[tuple[str, list[Any]]], connection: sqlite3.Connection
-    ) -> None:
+    def _transaction(self, epoch: int, statements: list[tuple[str, list[Any]]], connection: sqlite3.Connection) -> None:
         reached, execute = self._reached, connection.cursor().execute
         reached("journal_begin")
         execute("BEGIN IMMEDIATE")

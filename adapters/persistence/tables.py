@@ -20,9 +20,7 @@ from sqlalchemy import (
 
 _KEY = Text().with_variant(Text(collation="C"), "postgresql")  # both databases sort keys by code point
 
-metadata = MetaData(
-    naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
-)
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"})
 
 
 def _key(name: str, nullable: bool = False) -> Column[str]:
@@ -64,9 +62,7 @@ positions = Table(
     PrimaryKeyConstraint("account_id", "symbol"),
 )
 
-risk_profiles = Table(
-    "risk_profiles", metadata, _key("account_id"), _body(), PrimaryKeyConstraint("account_id")
-)
+risk_profiles = Table("risk_profiles", metadata, _key("account_id"), _body(), PrimaryKeyConstraint("account_id"))
 
 orders = Table(
     "orders",

@@ -57,7 +57,8 @@ class ConnectionThreads:
                 result = job(connection)
             except Exception as failed:
                 error = failed
-                connection = _discard(connection)
+                _discard(connection)
+                connection = None
             _answer(future, result, error)
         _discard(connection)
 

@@ -6,7 +6,7 @@ away and takes it back. PostgreSQL: one array a column, so that all tables go in
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ARRAY, Insert, Table, bindparam, column, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -57,7 +57,7 @@ def _upserted(insert: sqlite.Insert | postgresql.Insert, table: Table) -> Insert
 @cache
 def values_insert(table: Table, rows: int) -> str:
     """SQLite: writes `rows` rows; takes their values in one flat sequence."""
-    one = sqlite.insert(table).values({name: bindparam(name) for name in table.columns.keys()})
+    one = sqlite.insert(table).values({c.name: bindparam(c.name) for c in table.columns})
     text = str(_upserted(one, table).compile(dialect=SQLITE))
     row = f"({', '.join('?' * len(table.columns))})"
     return text.replace(row, ", ".join([row] * rows), 1)

@@ -62,6 +62,7 @@ class AccountWriter:
         self._parts = parts
         self._book = self._new_book(snapshot)
         self._valid = True
+        self._recovered = False
         self._inbox: deque[tuple[Command[Any], asyncio.Future[Any] | None]] = deque()
         self._undone: list[Command[Any]] = []
         self._arrived = asyncio.Event()
@@ -134,13 +135,13 @@ class AccountWriter:
             items = list(islice(self._inbox, _BATCH))
             try:
                 await self._prepare([command for command, _ in items])
-            except JournalUnavailable:
+            except (JournalUnavailable, Unavailable):
                 self.invalidate(())
             if not self._valid:
                 continue
             for _ in items:
                 self._decide(*self._inbox.popleft())
-                if not self._valid:
+                if self.recovering:
                     break
             self._parts.committer.want()
             await asyncio.sleep(0)
@@ -158,7 +159,8 @@ class AccountWriter:
         book.batch, book.outbound = transaction.batch, transaction.outbound
         book.now, book.actor = self._parts.clock.now(), command.actor
         decided = book.sequence
-        answer, error = None, None
+        answer: Any = None
+        error: DomainError | None = None
         try:
             answer = self._apply(command) if future is None else command.decide(book)
         except DomainError as refused:
@@ -171,10 +173,11 @@ class AccountWriter:
         else:
             transaction.answers.append((future, answer, error))
 
-    def _apply(self, report: Command[Any]) -> None:
+    def _apply(self, report: Command[Any]) -> Any:
         self._parts.reached("report_applied")
-        report.decide(self._book)
+        nothing = report.decide(self._book)
         self._parts.reached("report_applied_done")
+        return nothing
 
     def _contain(self, fault: Exception, half_done: bool, future: asyncio.Future[Any] | None) -> None:
         """A fault of ours in one command must not end the writer, nor leave the half of a change behind."""
@@ -189,6 +192,7 @@ class AccountWriter:
     def committed(self, events: list[Event]) -> None:
         if not events:
             return
+        self._recovered = False
         self._book.committed = events[-1].sequence
         for event in events:
             self.feed.publish(event)
@@ -208,6 +212,8 @@ class AccountWriter:
         self._arrived.set()
 
     async def _recover(self) -> None:
+        if self._recovered:  # and nothing was committed since: whatever it is, it is not over
+            await self._parts.clock.sleep(_RETRY_SECONDS)
         while True:
             self._refuse_waiting(
                 Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
@@ -219,7 +225,7 @@ class AccountWriter:
                 if snapshot is not None:
                     await self._catch_up(snapshot)
                     return
-            except JournalUnavailable:
+            except (JournalUnavailable, Unavailable):
                 pass  # still down: wait and ask again
             await self._parts.clock.sleep(_RETRY_SECONDS)
 
@@ -232,7 +238,7 @@ class AccountWriter:
         self._book.early |= early
         self._inbox.extendleft((report, None) for report in reversed(self._undone))
         self._undone.clear()
-        self._valid = True
+        self._valid = self._recovered = True
         self.feed.wake()
         self.watch.recover(self._book)
 

@@ -53,12 +53,20 @@ class TradingEngine:
 
     async def start(self) -> None:
         """Take over the database, read back what is live, connect the brokers, settle what was left open."""
+        await self.load()
+        await self.connect()
+
+    async def load(self) -> None:
+        """Take over the database and read back what is live: from now on the accounts are known."""
         self.epoch = await self.journal.take_over()
         self.committer.start()
         for account_id in await self.journal.account_ids():
             snapshot = await self.journal.load(account_id)
             if snapshot is not None:
                 self.add(snapshot)
+
+    async def connect(self) -> None:
+        """Connect the brokers, and settle what was left open."""
         for name, broker in self.brokers.items():
             await broker.start(self._take_report, self._working_at(name))
         for writer in self._writers.values():
@@ -97,6 +105,10 @@ class TradingEngine:
             raise AccessDenied(f"account_id: no account {account_id!r} that you may use", account_id=account_id)
         return writer
 
+    def writers(self, broker: str) -> list[AccountWriter]:
+        """Those of all accounts at `broker`."""
+        return [writer for writer in self._writers.values() if writer.account.broker == broker]
+
     def has(self, account_id: str) -> bool:
         return account_id in self._writers
 
@@ -115,13 +127,7 @@ class TradingEngine:
             writer.report(report)
 
     def _working_at(self, broker: str) -> list[Order]:
-        return [
-            order
-            for writer in self._writers.values()
-            if writer.account.broker == broker
-            for order in writer.book.open()
-            if not order.held
-        ]
+        return [order for writer in self.writers(broker) for order in writer.book.open() if not order.held]
 
     async def _watch(self) -> None:
         while True:

@@ -34,6 +34,7 @@ class Desk:
             account_id=self._api.account_id, broker=broker, base_currency=base_currency, starting_cash=starting_cash
         )
         await self._api.accounts.CreateAccount(request)
+        self._view.title = "account"
         self._view.say(f"{self._api.account_id} with {starting_cash} {base_currency} at {broker}")
 
     async def place(self, order: NewOrder) -> None:
@@ -56,7 +57,8 @@ class Desk:
             refusal = refusal_in(error)
             if rule not in refusal.rules:
                 raise
-            self._view.say(f"{described(order)}: {refusal.code}, {', '.join(refusal.rules)}", _REFUSED)
+            self._view.say(described(order))
+            self._view.say(f"{refusal.code}: {', '.join(refusal.rules)}", _REFUSED)
         else:
             raise DemoFailed(f"the risk check let an order pass that fails {rule}: {described(order)}")
 

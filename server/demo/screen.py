@@ -73,7 +73,7 @@ def dashboard(view: View, width: int, height: int) -> Layout:
         left, right = Layout(), Layout()
         left.split_column(fills, log)
         right.split_column(working, positions)
-        body.split_row(left, right)
+        body.split_row(left, Layout("", size=2), right)
     else:
         log.size = 4
         body.split_column(fills, working, positions, log)

@@ -21,8 +21,8 @@ Step = Callable[[Desk, Prices], Awaitable[None]]
 
 SYMBOLS: Final = (
     *("AAPL", "MSFT", "AMZN", "META", "TSLA", "NVDA", "GOOGL", "DIS", "KO", "PFE", "JPM", "XOM", "NEE"),
-    *("SAP", "ALV", "AZN"),
-    *("BTC/USD", "ETH/USD", "SOL/USD", "LTC/USD", "ADA/USD"),
+    *("ALV", "AIR", "AZN"),
+    *("BTC/USD", "ETH/USD", "SOL/USD", "LTC/USD", "ADA/USD", "XRP/USD", "DOGE/USD"),
 )
 
 
@@ -41,7 +41,8 @@ def immediate_or_cancel(desk: Desk, now: Prices) -> Awaitable[None]:
 
 
 def large_at_the_touch(desk: Desk, now: Prices) -> Awaitable[None]:
-    return desk.place(buy("sol", "SOL/USD", now.worth("SOL/USD", 30_000), limit=at(now.ask("SOL/USD"))))
+    symbol = now.thinnest("SOL/USD", "XRP/USD", "DOGE/USD")
+    return desk.place(buy("large", symbol, now.worth(symbol, 45_000), limit=at(now.ask(symbol))))
 
 
 def limit_that_crosses(desk: Desk, now: Prices) -> Awaitable[None]:
@@ -97,8 +98,9 @@ def refused_by_the_risk_check(desk: Desk, now: Prices) -> Awaitable[None]:
     return desk.place_refused(buy("nvda", "NVDA", now.worth("NVDA", 1_000_000)), rule="BUYING_POWER")
 
 
-def stock_in_euros(desk: Desk, now: Prices) -> Awaitable[None]:
-    return desk.place(buy("alv", "ALV", now.worth("ALV", 24_000), limit=at(now.ask("ALV"))))
+def large_in_euros(desk: Desk, now: Prices) -> Awaitable[None]:
+    symbol = now.thinnest("ALV", "AIR")
+    return desk.place(buy("large-eur", symbol, now.worth(symbol, 30_000), limit=at(now.ask(symbol))))
 
 
 def stock_in_pounds(desk: Desk, now: Prices) -> Awaitable[None]:
@@ -158,7 +160,7 @@ SCRIPT: Final[tuple[Step, ...]] = (
     trailing_stop,
     bracket,
     refused_by_the_risk_check,
-    stock_in_euros,
+    large_in_euros,
     stock_in_pounds,
     coin_to_sell_again,
     one_cancels_the_other,

@@ -17,8 +17,8 @@ from server.mapping.risk import CONTRACT_PATHS
 _LIQUIDITIES: Final = optional_enum_table(fill_pb2.Liquidity, Liquidity, "LIQUIDITY")
 
 
-def fill_message(fill: Fill) -> fill_pb2.Fill:
-    """The fill as it counts now, or no longer does."""
+def fill_message(fill: Fill, sequence: int | None = None) -> fill_pb2.Fill:
+    """The fill as it counts now, or no longer does. `sequence`: of the event that tells so, if not that of the booking."""
     return fill_pb2.Fill(
         fill_id=fill.fill_id,
         order_id=fill.order_id,
@@ -31,7 +31,7 @@ def fill_message(fill: Fill) -> fill_pb2.Fill:
         fee=plain(fill.fee),
         fee_currency=fill.fee_currency,
         fill_time=to_timestamp(fill.fill_time),
-        sequence=fill.sequence,
+        sequence=fill.sequence if sequence is None else sequence,
         strategy_id=fill.strategy_id,
         liquidity=_LIQUIDITIES[fill.liquidity],
         execution_id=fill.execution_id,
@@ -60,13 +60,13 @@ def _order_of(event: Event) -> Order:
 
 
 def _fill_of(event: Event) -> fill_pb2.Fill | None:
-    return None if event.fill is None else fill_message(event.fill)
+    return None if event.fill is None else fill_message(event.fill, event.sequence)
 
 
 def _corrected(event: Event) -> order_event_pb2.FillCorrected:
     before = event.replaced_fill
     return order_event_pb2.FillCorrected(
-        fill=_fill_of(event), corrected_fill=None if before is None else fill_message(before)
+        fill=_fill_of(event), corrected_fill=None if before is None else fill_message(before, event.sequence)
     )
 
 

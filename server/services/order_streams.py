@@ -32,7 +32,7 @@ class OrderStreams:
         self._engine = engine
         self._lifecycle = lifecycle
         self._events = SharedBytes(lambda event: _Event(event=event_message(event)))
-        self._fills = SharedBytes(lambda event: _Fill(fill=fill_message(_fill_of(event))))
+        self._fills = SharedBytes(lambda event: _Fill(fill=fill_message(_fill_of(event), event.sequence)))
 
     def StreamOrderEvents(
         self, request: order_stream_pb2.StreamOrderEventsRequest, context: Context

@@ -5,15 +5,18 @@ other order has. It is placed under RESTING_PRICE in a market that never closes.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.empty_pb2 import DESCRIPTOR as EMPTY
 from google.protobuf.message import Message
-from google.protobuf.proto import serialize_length_prefixed
+from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
+
 from quantmesh.trading.v1.order_pb2 import NewOrder
 from quantmesh.trading.v1.order_placement_pb2 import DESCRIPTOR as PLACEMENT
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
@@ -23,6 +26,8 @@ from quantmesh.trading.v1.order_type_pb2 import LimitOrder, MarketOrder
 from quantmesh.type.v1.side_pb2 import SIDE_BUY
 from quantmesh.type.v1.stream_pb2 import Heartbeat
 from quantmesh.type.v1.time_in_force_pb2 import TIME_IN_FORCE_GTC
+
+MessageT = TypeVar("MessageT", bound=Message)
 
 SERVICE: Final = "quantmesh.trading.v1.OrderService"
 SYMBOL: Final = "BTC/USD"
@@ -85,9 +90,16 @@ def session(account: str, orders: int) -> Iterator[OrderSessionRequest]:
 
 def write_messages(path: Path, messages: Iterable[Message]) -> None:
     """Each with its length before it, as a varint."""
-    with path.open("wb") as file:
-        for message in messages:
-            serialize_length_prefixed(message, file)
+    file = BytesIO()
+    for message in messages:
+        serialize_length_prefixed(message, file)
+    path.write_bytes(file.getvalue())
+
+
+def read_messages(path: Path, kind: type[MessageT]) -> list[MessageT]:
+    """What `write_messages` wrote."""
+    file = BytesIO(path.read_bytes())
+    return list(iter(partial(parse_length_prefixed, kind, file), None))
 
 
 def write_descriptors(path: Path) -> None:

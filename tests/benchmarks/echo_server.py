@@ -14,8 +14,8 @@ from typing import Any
 
 import grpc
 import uvloop
-from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 
+from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 from tests.benchmarks.contract import PUBLISH, STREAM_FILLS, WELCOME, path_of
 
 # As server/bootstrap.py has them: the yardstick must differ in what is done, not in how it is sent.

@@ -14,6 +14,7 @@ from typing import Final
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest
 from quantmesh.trading.v1.account_service_pb2_grpc import AccountServiceStub
 
@@ -126,9 +127,9 @@ def echo_server(folder: Path) -> Iterator[ServerProcess]:
 
 @contextmanager
 def trading_server(folder: Path, database: str | None = None) -> Iterator[tuple[ServerProcess, grpc.Channel]]:
-    """`quantmesh serve` with its data in `folder`/data, or in `database`; ready, with a channel to it."""
+    """`quantmesh serve` with its data in `folder`, or in `database`; ready, with a channel to it."""
     address = f"127.0.0.1:{free_port()}"
-    command = ["server", "serve", "--listen", address, "--data-dir", str(folder / "data")]
+    command = ["server", "serve", "--listen", address, "--data-dir", str(folder)]
     if database is not None:
         command += ["--database", database]
     server = ServerProcess(command, address, folder / "server.log")
@@ -146,9 +147,7 @@ def create_accounts(channel: grpc.Channel, number: int) -> list[str]:
     create = AccountServiceStub(channel).CreateAccount
     for account in accounts:
         create(
-            CreateAccountRequest(
-                account_id=account, broker="paper", base_currency="USD", starting_cash="1000000000000"
-            )
+            CreateAccountRequest(account_id=account, broker="paper", base_currency="USD", starting_cash="1000000000000")
         )
     return accounts
 

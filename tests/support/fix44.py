@@ -46,7 +46,9 @@ def follow(rows: Sequence[Row]) -> None:
         row.action(desk)
         order = desk.order()
         shown = (order.status, order.terms.quantity, order.filled_quantity, order.leaves_quantity)
-        assert shown == row[1:5], f"row {number}"
+        assert shown == (row.status, Decimal(row.order_qty), Decimal(row.cum_qty), Decimal(row.leaves_qty)), (
+            f"row {number}"
+        )
         if row.avg_px is not None:
             assert order.average_fill_price == Decimal(row.avg_px), f"AvgPx in row {number}"
 
@@ -64,8 +66,8 @@ def cancel() -> Action:
 
 def replace(quantity: int | None = None, price: int | None = None) -> Action:
     asked = {"quantity": quantity, "limit_price": price}
-    change = {name: Decimal(value) for name, value in asked.items() if value is not None}
-    return lambda desk: desk.replace(**change)
+    change: dict[str, Any] = {name: Decimal(value) for name, value in asked.items() if value is not None}
+    return lambda desk: desk.replace("x", **change)
 
 
 def refused(action: Action, reason: str) -> Action:

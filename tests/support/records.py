@@ -43,10 +43,8 @@ class Records:
     def fills_of(self, order_id: str) -> list[Fill]:
         return [fill for fill in self.fills.values() if fill.order_id == order_id]
 
-    def counting(self, symbol: str) -> list[Fill]:
-        """The symbol's fills that count, in the order they were booked."""
-        fills = [fill for fill in self.fills.values() if fill.symbol == symbol and not fill.busted]
-        return sorted(fills, key=lambda fill: fill.sequence)
+    def fills_of_symbol(self, symbol: str) -> list[Fill]:
+        return sorted((f for f in self.fills.values() if f.symbol == symbol), key=lambda fill: fill.sequence)
 
     def snapshot(self) -> AccountSnapshot:
         """What a start reads: open orders and their groups, with their fills."""

@@ -26,6 +26,7 @@ from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.portfolio import counting_fills
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from domain.trading.value_objects.money import Money
 from domain.trading.value_objects.order_terms import OrderTerms
@@ -223,7 +224,8 @@ class Desk:
                 self.book.remember(self.records.orders[order_id])
                 for fill in self.records.fills_of(order_id):
                     self.book.remember_fill(fill)
-        self.book.symbol_fills = {symbol: self.records.counting(symbol) for symbol in self.book.portfolio.positions}
+        for symbol in self.book.portfolio.positions:
+            self.book.symbol_fills[symbol] = counting_fills(self.records.fills_of_symbol(symbol))
 
     def _commit(self) -> None:
         batch, outbound = self.book.take()

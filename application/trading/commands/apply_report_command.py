@@ -134,7 +134,7 @@ def _bust(book: AccountBook, order: Order, report: ExecutionReport) -> Order | N
     removed = _counting_fill(book, order, report)
     if removed is None:
         return None
-    busted = replace(removed, busted=True, sequence=book.next_sequence)
+    busted = replace(removed, busted=True)
     changes = _with(order, None, removed, ExecType.TRADE_CANCEL)
     after = book.change(order, EventType.FILL_BUSTED, changes, fill=busted, reason=report.reason)
     book.rebook_fill(busted, None, after.sequence)

@@ -91,7 +91,7 @@ def reserve_price(terms: OrderTerms, quote: Quote | None, buffer: Decimal) -> De
 
 def _instrument_known(s: Situation) -> RuleResult:
     known = s.instrument is not None
-    return RuleResult("INSTRUMENT_KNOWN", known, s.terms.symbol if known else None, None, "", s.terms.symbol)
+    return RuleResult("INSTRUMENT_KNOWN", known, s.terms.symbol if known else None, None, "", f"instrument {s.terms.symbol}")
 
 
 def _broker_capability(s: Situation) -> RuleResult:

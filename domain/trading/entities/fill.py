@@ -12,7 +12,7 @@ class Fill:
     """`quantity` of `symbol` traded at `price`; `fee` is positive when paid, in `fee_currency`.
 
     `execution_id` is the broker's, unique within (broker, account): the key that keeps a fill from being
-    counted twice. `currency` is what `price` is counted in. `sequence` is the journal's number of its event.
+    counted twice. `currency` is what `price` is counted in. `sequence` is that of the event that booked it.
     """
 
     fill_id: str

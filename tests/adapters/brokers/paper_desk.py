@@ -1,6 +1,7 @@
 """A trader's desk at the paper broker: a clock and quotes that the test owns, and every report that came."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
@@ -19,20 +20,17 @@ from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import OrderType, Side
 
 COIN, STOCK = "BTC-USD", "AAPL"
-NEW_YORK = TradingHours(
-    "America/New_York", time(9, 30), time(16), frozenset(range(5)), frozenset({date(2026, 1, 19)})
-)
+NEW_YORK = TradingHours("America/New_York", time(9, 30), time(16), frozenset(range(5)), frozenset({date(2026, 1, 19)}))
 TUESDAY_NOON = datetime(2026, 1, 6, 17, 0, tzinfo=UTC)  # 12:00 in New York
 OPENING, CLOSE = TUESDAY_NOON.replace(hour=14, minute=30), TUESDAY_NOON.replace(hour=21)
+DECIMALS = {"quantity", "limit_price", "stop_price", "trail_offset", "trail_percent"}
 ARRIVES, LOOKS = 0.01, 0.1
 PLAIN = PaperSettings(slippage=ZERO)
 
 
 def instrument(symbol: str, asset_class: AssetClass, hours: TradingHours, lot: str) -> Instrument:
     step = Decimal(lot)
-    return Instrument(
-        symbol, symbol, asset_class, "USD", "X", Decimal("0.01"), step, step, Decimal(1_000_000), hours
-    )
+    return Instrument(symbol, symbol, asset_class, "USD", "X", Decimal("0.01"), step, step, Decimal(1_000_000), hours)
 
 
 class Quotes:
@@ -76,10 +74,8 @@ class Desk:
         return self
 
     def restarted(self) -> "Desk":
-        """Another process at the same moment, with the same market, which knows nothing yet."""
-        again = Desk(self.settings, self.clock.now())
-        again.quotes._quotes = dict(self.quotes._quotes)
-        return again
+        """Another process at the same moment, which knows nothing yet, not even a quote."""
+        return Desk(self.settings, self.clock.now())
 
     def order(self, client_order_id: str = "", /, account: str = "acme", **terms: Any) -> Order:
         """A new order of the clock's present moment: a market buy of 1 coin, but for `terms`."""
@@ -87,9 +83,8 @@ class Desk:
         terms.setdefault("symbol", COIN)
         terms.setdefault("side", Side.BUY)
         terms.setdefault("type", OrderType.MARKET)
-        for name in ("quantity", "limit_price", "stop_price", "trail_offset", "trail_percent"):
-            if name in terms:
-                terms[name] = Decimal(terms[name])
+        for name in DECIMALS & terms.keys():
+            terms[name] = Decimal(terms[name])
         terms.setdefault("quantity", Decimal(1))
         asked = OrderTerms(client_order_id or f"c-{n}", **terms)
         now = self.clock.now()
@@ -129,22 +124,24 @@ class Desk:
 
     def fills(self, order: Order) -> list[tuple[str, str]]:
         """Quantity and price of each fill."""
-        return [
-            (str(report.quantity), str(report.price))
-            for report in self.of(order)
-            if report.type is ExecType.TRADE
-        ]
+        return [(str(report.quantity), str(report.price)) for report in self.of(order) if report.type is ExecType.TRADE]
 
     def reason(self, order: Order) -> str:
         return self.of(order)[-1].reason
 
 
-def booked(order: Order, reports: Iterable[ExecutionReport]) -> Order:
-    """`order` after `reports`, each execution counted once: what quantmesh makes of them."""
+def booked(order: Order, reports: Iterable[ExecutionReport], asked: Mapping[int, OrderTerms] | None = None) -> Order:
+    """`order` after `reports`, each execution counted once: what quantmesh makes of them.
+
+    `asked` are the terms of replaces by request version; without them a REPLACED has nothing to apply.
+    """
     executions: set[str] = set()
     for report in reports:
         if report.order_id != order.order_id:
             continue
+        if asked and report.request_version in asked:
+            terms = asked[report.request_version]
+            order = replace(order, replace_terms=terms, replace_version=report.request_version)
         changes = order.effect_of(report) if report.type is not ExecType.TRADE else None
         if report.type is ExecType.TRADE and report.execution_id not in executions:
             executions.add(report.execution_id)

@@ -7,7 +7,7 @@ from tests.adapters.brokers.paper_desk import TUESDAY_NOON
 
 def test_one_moment_looks_the_same_whichever_account_was_served_first() -> None:
     for served in permutations(["a", "b", "c"]):
-        agenda, ran = Agenda(), []
+        agenda, ran = Agenda(), list[str]()
         for account in served:
             agenda.add(TUESDAY_NOON, account, ran.append, f"{account} first")
             agenda.add(TUESDAY_NOON, account, ran.append, f"{account} second")

@@ -1,6 +1,7 @@
 """The way back that delays, repeats, reorders and loses: each rate, and that it all still converges."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ ORDERS = 60
 LONGEST = PLAIN.max_fault_delay_seconds
 
 
-async def desk_with(**rates: float) -> Desk:
+async def desk_with(**rates: Any) -> Desk:
     desk = await Desk(replace(PLAIN, **rates)).open()
     desk.quotes.show(COIN, "99", "101", "1000", "1000")
     return desk

@@ -24,9 +24,7 @@ def drained(ladder: Ladder, edge: Decimal = LOWEST) -> list[PaperOrder]:
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans())), st.integers(-6, 6))
-def test_orders_come_by_key_then_by_age_and_only_up_to_the_edge(
-    entries: list[tuple[int, bool]], edge: int
-) -> None:
+def test_orders_come_by_key_then_by_age_and_only_up_to_the_edge(entries: list[tuple[int, bool]], edge: int) -> None:
     ladder, kept = Ladder(), []
     for key, stays in entries:
         order = paper_order()
@@ -42,9 +40,7 @@ def test_orders_come_by_key_then_by_age_and_only_up_to_the_edge(
 
 
 @given(st.lists(st.integers(0, 4)), st.lists(st.integers(0, 4)))
-def test_an_absorbed_ladder_loses_nobody_and_everyone_can_still_withdraw(
-    one: list[int], two: list[int]
-) -> None:
+def test_an_absorbed_ladder_loses_nobody_and_everyone_can_still_withdraw(one: list[int], two: list[int]) -> None:
     first, second = Ladder(), Ladder()
     orders = {}
     for ladder, keys in ((first, one), (second, two)):

@@ -59,9 +59,7 @@ async def test_a_size_off_the_lot_is_traded_down_to_the_lot() -> None:
     assert desk.fills(desk.place(symbol=STOCK, quantity="10")) == [("2", "101")]
 
 
-@pytest.mark.parametrize(
-    ("slippage", "bought", "sold"), [("0.0001", "101.02", "98.99"), ("0.02", "103.02", "97.02")]
-)
+@pytest.mark.parametrize(("slippage", "bought", "sold"), [("0.0001", "101.02", "98.99"), ("0.02", "103.02", "97.02")])
 async def test_slippage_is_against_the_trader_and_on_the_tick(slippage: str, bought: str, sold: str) -> None:
     desk = await desk_with_quote(replace(PLAIN, slippage=Decimal(slippage)))
     assert desk.fills(desk.place())[0][1] == bought
@@ -395,9 +393,7 @@ async def calls_of_a_look(resting: int) -> int:
         price = str(Decimal(50) + Decimal(n % 4000) / 100)
         desk.send(type=OrderType.LIMIT, limit_price=price, time_in_force=TimeInForce.GTC)
         desk.send(type=OrderType.STOP, stop_price=str(Decimal(price) + 100), time_in_force=TimeInForce.GTC)
-        desk.send(
-            side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="40", time_in_force=TimeInForce.GTC
-        )
+        desk.send(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="40", time_in_force=TimeInForce.GTC)
     crossing = desk.limit("100", time_in_force=TimeInForce.GTC)
     desk.pass_time(1)
     desk.quotes.show(COIN, "99.2", "99.9", "5", "1")

@@ -128,9 +128,7 @@ def _journal() -> None:
 
 
 def _index(table: str, name: str, *columns: str, where: "sa.ColumnElement[bool] | None" = None) -> None:
-    op.create_index(
-        f"ix_{table}_{name}", table, ["account_id", *columns], sqlite_where=where, postgresql_where=where
-    )
+    op.create_index(f"ix_{table}_{name}", table, ["account_id", *columns], sqlite_where=where, postgresql_where=where)
 
 
 def _index_where_present(table: str, name: str, column: str, *then: str) -> None:

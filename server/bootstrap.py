@@ -1,0 +1,196 @@
+"""The composition root: the one place that knows every adapter and puts them together."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from adapters.brokers.paper_adapter import PaperBroker
+from adapters.brokers.paper_settings import PaperSettings
+from adapters.clock import AcceleratedClock, SystemClock
+from adapters.ids import UlidGenerator
+from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
+from adapters.persistence.store import Store, open_store
+from application.ports.clock import Clock
+from application.ports.journal import JournalUnavailable
+from application.trading.commands.create_account_command import CreateAccountHandler
+from application.trading.request_watch import WatchSettings
+from application.trading.trading_engine import TradingEngine
+from quantmesh.marketdata.v1 import market_data_service_pb2
+from quantmesh.risk.v1 import risk_service_pb2
+from quantmesh.strategy.v1 import strategy_service_pb2
+from quantmesh.trading.v1 import account_service_pb2, order_service_pb2
+from server.crash_points import crash_points
+from server.health import SERVING, HealthService
+from server.interceptors.tracking import Lifecycle
+from server.services.account_service import AccountService
+from server.services.market_data_service import MarketDataService
+from server.services.order_service import OrderService
+from server.services.risk_service import RiskService
+from server.settings import Settings, SettingsError, group
+from server.transport import Transport
+
+_DATABASE_FILE: Final = "quantmesh.db"
+_SENDING_SECONDS: Final = 0.5
+_ABORTING_SECONDS: Final = 1.0
+_FLUSHING_SECONDS: Final = 2.0
+
+_ORDERS: Final = order_service_pb2.DESCRIPTOR.services_by_name["OrderService"]
+_ACCOUNTS: Final = account_service_pb2.DESCRIPTOR.services_by_name["AccountService"]
+_RISK: Final = risk_service_pb2.DESCRIPTOR.services_by_name["RiskService"]
+_MARKET_DATA: Final = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
+_STRATEGIES: Final = strategy_service_pb2.DESCRIPTOR.services_by_name["StrategyService"]
+
+_log = logging.getLogger(__name__)
+
+Services = dict[ServiceDescriptor, object]
+
+
+class Application:
+    """All parts of one process. `on_fenced` is called once another server has taken over the database."""
+
+    def __init__(self, settings: Settings, on_fenced: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_fenced = on_fenced
+        self._lifecycle = Lifecycle()
+        self._clock = _clock(settings)
+        self._ids = UlidGenerator(self._clock, os.urandom)
+        self._market = SimulatedMarketData(self._clock, group("simulation", SimulationSettings, settings.simulation))
+        self._paper = PaperBroker(self._clock, self._market, group("paper", PaperSettings, settings.paper))
+        self._store: Store | None = None
+        self._engine: TradingEngine | None = None
+        self._transport: Transport | None = None
+        self._health: HealthService | None = None
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT as it is listened on."""
+        return self._transport.address if self._transport else ""
+
+    async def start(self) -> None:
+        """Serve, once everything is ready; raises SettingsError for what an operator can put right."""
+        try:
+            services = await self._services()
+            self._health = HealthService([descriptor.full_name for descriptor in services])
+            # Before the database is taken over: a second server that finds the port in use must not fence the first.
+            self._transport = Transport(
+                self._settings.address, services, self._lifecycle, self._health, self._settings.reflection
+            )
+            if self._engine is not None:
+                await self._start_engine(self._engine)
+            await self._transport.start()
+        except BaseException:
+            await self._close()
+            raise
+        self._health.set(SERVING)
+
+    async def stop(self) -> None:
+        """Let what is under way end, tell the streams goodbye, and let go of everything."""
+        if self._health is not None:
+            self._health.stop()
+        self._lifecycle.stop()
+        if self._engine is not None:
+            self._engine.wake_streams()
+        if not await self._lifecycle.drained(self._settings.shutdown_seconds):
+            _log.warning("%d calls are cut off by the shutdown", self._lifecycle.under_way)
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._transport is not None:
+            await self._transport.stop(_SENDING_SECONDS)
+            # The transport does not wait for the handlers of calls that it has cut.
+            await self._lifecycle.drained(_ABORTING_SECONDS)
+        if self._engine is not None:
+            try:
+                await asyncio.wait_for(self._engine.stop(), _FLUSHING_SECONDS)
+            except TimeoutError:
+                _log.warning("the last transaction is given up: the database does not answer")
+        if self._store is not None:
+            await self._store.close()
+
+    # -- the parts ---------------------------------------------------------------------------------------
+
+    async def _services(self) -> Services:
+        services: Services = {}
+        if "trading" in self._settings.services:
+            services |= await self._trading()
+        if "marketdata" in self._settings.services:
+            services[_MARKET_DATA] = MarketDataService(self._market, self._market, self._clock, self._lifecycle)
+        if "strategy" in self._settings.services:
+            services[_STRATEGIES] = object()  # nothing of it is built yet
+        return services
+
+    async def _trading(self) -> Services:
+        reached = _crash_points(self._settings)
+        self._store = await _open_store(self._settings, reached)
+        self._engine = TradingEngine(
+            self._store.journal,
+            self._store.orders,
+            {self._paper.name: self._paper},
+            self._market,
+            self._clock,
+            self._ids,
+            group("watch", WatchSettings, self._settings.watch),
+            self._on_fenced,
+            reached,
+        )
+        create_account = CreateAccountHandler(self._engine, self._clock)
+        return {
+            _ORDERS: OrderService(self._engine, self._ids, self._lifecycle),
+            _ACCOUNTS: AccountService(self._engine, create_account, self._lifecycle),
+            _RISK: RiskService(self._engine),
+        }
+
+    async def _start_engine(self, engine: TradingEngine) -> None:
+        try:
+            await engine.load()
+        except JournalUnavailable as error:
+            raise SettingsError(f"database: cannot be taken over: {error}") from error
+        for writer in engine.writers(self._paper.name):
+            held = writer.book.portfolio.positions
+            self._paper.adopt_positions(
+                writer.account_id, {symbol: position.quantity for symbol, position in held.items()}
+            )
+        await engine.connect()
+
+
+def _clock(settings: Settings) -> Clock:
+    if settings.clock_speed == 1:
+        return SystemClock()
+    return AcceleratedClock(settings.clock_speed, datetime.now(UTC))
+
+
+def _crash_points(settings: Settings) -> Callable[[str], None]:
+    try:
+        return crash_points(settings.crash_at)
+    except ValueError:
+        raise SettingsError(f"crash_at: must be POINT or POINT:N, not {settings.crash_at!r}") from None
+
+
+async def _open_store(settings: Settings, reached: Callable[[str], None]) -> Store:
+    try:
+        return await open_store(settings.database or _embedded(settings.data_dir), reached)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    except Exception as error:
+        # The drivers' own errors: what they say is for the operator, whose setting it is.
+        said = str(error).partition("\n")[0]
+        raise SettingsError(f"database: cannot be opened: {said or type(error).__name__}") from error
+
+
+def _embedded(folder: Path) -> str:
+    """The URL of the SQLite file in `folder`, which is made when missing, and never gets into a repository."""
+    try:
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"data_dir: {folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"data_dir: {folder} cannot be written to")
+    return f"sqlite:///{folder.absolute() / _DATABASE_FILE}"

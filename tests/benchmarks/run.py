@@ -1,0 +1,61 @@
+"""`make bench`: how fast quantmesh is, each figure as a ratio to a bare grpc.aio echo in the same run.
+
+    .venv/bin/python tests/benchmarks/run.py [--only NAME ...] [--rounds N] [--quick]
+
+The table goes to the terminal, and every round of every row to build/bench.json. A target that is missed is no
+failure of the run: it is shown. A part that can't be run here is skipped, and named.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from rich.console import Console
+
+from tests.benchmarks import bulk, fan_out, place_order, stalled, start_up
+from tests.benchmarks.bench import Bench
+from tests.benchmarks.ghz import Ghz, find_ghz
+from tests.benchmarks.processes import ROOT
+from tests.benchmarks.report import Row, show, write
+
+_BUILD: Final = ROOT / "build"
+_NEEDS_GHZ: Final = {"sqlite", "postgresql", "alone", "batches", "sessions"}
+_BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
+    "sqlite": place_order.on_sqlite,
+    "postgresql": place_order.on_postgresql,
+    "alone": place_order.alone,
+    "batches": bulk.in_batches,
+    "sessions": bulk.in_sessions,
+    "fan-out": fan_out.to_a_thousand,
+    "stalled": stalled.one_of_a_hundred,
+    "start-up": start_up.after_a_million_orders,
+}
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    console = Console()
+    rows, skipped = list[Row](), list[str]()
+    ghz = find_ghz()
+    folder = _BUILD / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(folder, ghz and Ghz(ghz, folder), console, arguments.rounds, arguments.quick)
+    for name in arguments.only or _BENCHMARKS:
+        if ghz is None and name in _NEEDS_GHZ:
+            skipped.append(f"{name}, for lack of ghz: `make tools` builds it")
+            continue
+        rows += _BENCHMARKS[name](bench)
+    show(rows, skipped, console)
+    write(rows, skipped, _BUILD / "bench.json")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=_BENCHMARKS, help=", ".join(_BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=3, help="what counts of each; 3 by default")
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it work at all?")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
