@@ -95,7 +95,9 @@ async def journal_stream(
         if now() >= due:
             yield view.response(heartbeat=stream_pb2.Heartbeat(sequence=cursor))
             due = now() + interval
-        await feed.wait_beyond(cursor, due - now())
+        # Looked at right before the wait: a stop that came while something was sent has woken nobody.
+        if not lifecycle.stopping.is_set():
+            await feed.wait_beyond(cursor, due - now())
     yield view.response(goodbye=stream_pb2.Goodbye(sequence=cursor))
 
 

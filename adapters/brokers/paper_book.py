@@ -60,14 +60,14 @@ class BookSide:
             self._working.add(_FIRST_OF_ALL, order)
             return
         self._working.add(self.side.sign * order.limit_price, order)
-        if not order.rested and not order.one_shot:
+        if not order.rested:
             self._newcomers.append(order)
             if len(self._newcomers) > 2 * len(self._working) + _SLACK:
                 self._newcomers = [newcomer for newcomer in self._newcomers if newcomer.level is not None]
 
     def crosses(self, limit: Decimal | None, price: Decimal) -> bool:
         """Whether an order with this limit could trade at `price`."""
-        return limit is None or self.side.sign * (limit - price) >= ZERO
+        return price > ZERO and (limit is None or self.side.sign * (limit - price) >= ZERO)
 
     # -- meeting the quote --------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class ReportLine:
         if self._harmless:
             self._deliver(report)
             return
-        n = len(order.reports)
+        n = order.told
         if answers and self._draws(self._settings.lose_rate, order, "lose", n):
             return
         if self._draws(self._settings.repeat_rate, order, "repeat", n):

@@ -16,6 +16,8 @@ from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from domain.trading.value_objects.order_type import Liquidity
 
+_REPLACE_ANSWERS = (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
+
 # Called with the order, the report, and whether it answers a command.
 Publish = Callable[[PaperOrder, ExecutionReport, bool], None]
 
@@ -95,7 +97,10 @@ class Ledger:
         self._publish(order, self.record(order, type, **details), answers)
 
     def record(self, order: PaperOrder, type: ExecType, **details: Any) -> ExecutionReport:
-        """A report that only `find` tells."""
+        """A report that only `find` tells.
+
+        The last REPLACED stands for all before it, and so does the last refusal: a history stays short.
+        """
         report = ExecutionReport(
             order.account_id,
             order.order_id,
@@ -104,7 +109,10 @@ class Ledger:
             order.broker_order_id,
             **details,
         )
+        if type in _REPLACE_ANSWERS:
+            order.reports = [told for told in order.reports if told.type is not type]
         order.reports.append(report)
+        order.told += 1
         return report
 
     def trade(self, order: PaperOrder, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> None:

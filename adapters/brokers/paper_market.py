@@ -98,13 +98,16 @@ class Market:
         if quote is not None and (self._one_shots or not order.rested):
             self._match(quote)
 
-    def open_with(self, order: PaperOrder) -> None:
-        """Have `order` take part in the opening: the first quote of the session."""
-        self._opening.append(order)
-        self.look()
+    def open_with(self, orders: Sequence[PaperOrder]) -> None:
+        """Have `orders` take part in the opening: the first quote of the session."""
+        self._opening.extend(orders)
+        if orders:
+            self.look()
 
     def close_with(self, orders: Sequence[PaperOrder]) -> None:
-        """Hold the closing: `orders` meet the last quote together with what rests."""
+        """Have `orders` take part in the closing: the last quote of the session, for all that rests."""
+        if not orders:
+            return
         for order in orders:
             self._work(order)
         quote = self._fresh_quote()
@@ -145,7 +148,7 @@ class Market:
         self._end_one_shots()
 
     def _call_opening(self, quote: Quote) -> None:
-        if not self._opening or self._session is None or quote.quote_time < self._session.open:
+        if not self._opening or quote.quote_time < self.session(self._ledger.now).open:
             return
         for order in self._opening:
             if not order.done:

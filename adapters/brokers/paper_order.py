@@ -25,9 +25,9 @@ class PaperOrder:
 
     `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before,
     it takes, at the quote's. `one_shot`: it trades in one instant or not at all, at once, at the opening or
-    at the close. `called`: its opening has begun. `trail_stop` is where its trailing stop stood
-    before a restart. `level` is its place on a ladder, `deadline` the moment at which the venue must turn to
-    it by its time in force, which counts from `created_time`.
+    at the close. `called`: its opening has begun. `told` counts the reports ever made. `trail_stop` is where
+    its trailing stop stood before a restart. `level` is its place on a ladder, `deadline` the moment at which
+    the venue must turn to it by its time in force, which counts from `created_time`.
     """
 
     __slots__ = (
@@ -47,6 +47,7 @@ class PaperOrder:
         "reports",
         "rested",
         "terms",
+        "told",
         "trail_stop",
         "triggered",
     )
@@ -60,6 +61,7 @@ class PaperOrder:
         self.broker_order_id = broker_order_id
         self.filled: Decimal = ZERO
         self.reports: list[ExecutionReport] = []
+        self.told = 0
         self.rested = False
         self.triggered = False
         self.called = False

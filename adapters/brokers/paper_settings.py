@@ -39,15 +39,15 @@ class PaperSettings:
     def __post_init__(self) -> None:
         for name in _RATES:
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"paper.{name}: must lie in 0..1")
+                raise ValueError(f"{name}: must lie in 0..1")
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
-                raise ValueError(f"paper.{name}: must not be negative")
+                raise ValueError(f"{name}: must not be negative")
         for name in _POSITIVE:
             if not getattr(self, name) > 0:
-                raise ValueError(f"paper.{name}: must be above zero")
+                raise ValueError(f"{name}: must be above zero")
         if not ZERO <= self.slippage < ONE:
-            raise ValueError("paper.slippage: must lie in 0..1, 1 excluded")
+            raise ValueError("slippage: must lie in 0..1, 1 excluded")
 
     @property
     def damages_reports(self) -> bool:

@@ -102,7 +102,7 @@ class PaperVenue:
             return
         if deadline is not None:
             self.ledger.deadlines.set(order, deadline)
-        if order.terms.time_in_force is not TimeInForce.OPG and order.terms.time_in_force is not TimeInForce.CLS:
+        if order.terms.time_in_force not in _AUCTIONS:
             market.take(order)
 
     # -- time ---------------------------------------------------------------------------------------
@@ -110,14 +110,11 @@ class PaperVenue:
     def keep_deadlines(self) -> None:
         """Turn to every order whose moment has come."""
         for orders in self.ledger.deadlines.take_due(self.ledger.now):
-            self._hold_closings(o for o in orders if o.terms.time_in_force is TimeInForce.CLS)
+            by_market = defaultdict(list)
             for order in orders:
-                if order.done:
-                    continue
-                if order.terms.time_in_force is TimeInForce.OPG and not order.called:
-                    self._call_opening(order)
-                else:
-                    self._expire(order)
+                by_market[self._markets[order.terms.symbol]].append(order)
+            for market, due in by_market.items():
+                self._turn_to(market, due)
 
     def look(self) -> Sequence[str]:
         """Match resting orders against new quotes; gives the symbols that wait for more quotes."""
@@ -138,21 +135,26 @@ class PaperVenue:
     def _busy_markets(self) -> Iterator[Market]:
         return (market for market in self._markets.values() if market.has_orders)
 
-    def _hold_closings(self, orders: Iterable[PaperOrder]) -> None:
-        by_market = defaultdict(list)
+    def _turn_to(self, market: Market, orders: Iterable[PaperOrder]) -> None:
+        """The close of one session comes before the opening of the next, which may be at the same moment."""
+        closing: list[PaperOrder] = []
+        opening: list[PaperOrder] = []
+        over: list[PaperOrder] = []
         for order in orders:
-            by_market[self._markets[order.terms.symbol]].append(order)
-        for market, closing in by_market.items():
-            market.close_with(closing)
-
-    def _call_opening(self, order: PaperOrder) -> None:
-        market = self._markets[order.terms.symbol]
-        order.called = True
-        self.ledger.deadlines.set(order, market.session(self.ledger.now).close)
-        market.open_with(order)
+            tif = order.terms.time_in_force
+            opens = tif is TimeInForce.OPG and not order.called
+            (closing if tif is TimeInForce.CLS else opening if opens else over).append(order)
+        market.close_with(closing)
+        for order in over:
+            self._expire(order)
+        for order in opening:
+            order.called = True
+            self.ledger.deadlines.set(order, market.session(self.ledger.now).close)
+        market.open_with(opening)
 
     def _expire(self, order: PaperOrder) -> None:
-        self.ledger.end(order, ExecType.EXPIRED, _EXPIRED[order.terms.time_in_force])
+        if not order.done:
+            self.ledger.end(order, ExecType.EXPIRED, _EXPIRED[order.terms.time_in_force])
 
     # -- rules --------------------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ from adapters.persistence.rows import Row
 from adapters.persistence.sql import Query
 
 CrashPoints: TypeAlias = Callable[[str], None]
-"""Called with `journal_begin`, `journal_insert` and `journal_commit` before each, and with `..._done` after it."""
+"""Called before each of `journal_begin`, `journal_insert` and `journal_commit`, and with `..._done` after it. What
+it raises fails the transaction; nothing is committed before `journal_commit`, everything at `journal_commit_done`.
+"""
 
 
 class Writer(Protocol):
@@ -49,6 +51,6 @@ class Database(Protocol):
     @property
     def writer(self) -> Writer: ...
 
-    async def reader(self, connections: int) -> Reader:
+    def reader(self, connections: int) -> Reader:
         """A reader of its own, which waits for no other's reads."""
         ...

@@ -64,10 +64,11 @@ class SqlJournal(SqlReads):
             self._last |= last
 
     async def load(self, account_id: str) -> AccountSnapshot | None:
-        try:
-            await self._writer.settled()
-        except Exception as error:
-            raise self._unavailable() from error
+        async with self._turn:
+            try:
+                await self._writer.settled()
+            except Exception as error:
+                raise self._unavailable() from error
         parameters = {"account_id": account_id}
         read = await self._read(*((statement, parameters) for statement in _ACCOUNT))
         account, [(sequence,)], profile, cash, positions, orders, fills = read

@@ -27,14 +27,15 @@ class MemoryDatabase:
         self.state = Batch()
         self.last: dict[str, int] = {}
         self.order_ids: dict[tuple[str, str], str] = {}
+        self.bookings: dict[tuple[str, int], str] = {}
         self.events: defaultdict[str, list[Event]] = defaultdict(list)
 
     def commit(self, batch: Batch) -> None:
         last = following(self.last, batch.events)
-        order_ids = self._order_ids(batch)
-        self._require_unique_executions(batch)
+        order_ids, bookings = self._order_ids(batch), self._bookings(batch)
         self.last |= last
         self.order_ids |= order_ids
+        self.bookings |= bookings
         for event in batch.events:
             self.events[event.account_id].append(event)
         self.state.merge(batch)
@@ -48,13 +49,16 @@ class MemoryDatabase:
                 raise ValueError(f"client_order_id {key} belongs to another order")
         return order_ids
 
-    def _require_unique_executions(self, batch: Batch) -> None:
-        """An execution is booked by one event, and an event books one execution."""
-        booked = {(key[0], fill.sequence): key for key, fill in self.state.fills.items()}
-        for key, fill in batch.fills.items():
-            known = self.state.fills.get(key, fill)
-            if known.sequence != fill.sequence or booked.setdefault((key[0], fill.sequence), key) != key:
-                raise ValueError(f"execution {key} is booked by another event")
+    def _bookings(self, batch: Batch) -> dict[tuple[str, int], str]:
+        """The batch's executions by their events: an event books one, and it is booked by no other."""
+        bookings: dict[tuple[str, int], str] = {}
+        for (account_id, execution_id), fill in batch.fills.items():
+            key = account_id, fill.sequence
+            known = self.state.fills.get((account_id, execution_id), fill)
+            booked = bookings.setdefault(key, self.bookings.get(key, execution_id))
+            if known.sequence != fill.sequence or booked != execution_id:
+                raise ValueError(f"execution {execution_id} of {account_id} is booked by another event")
+        return bookings
 
 
 class MemoryOrderRepository:

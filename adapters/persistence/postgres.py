@@ -4,6 +4,7 @@ SQLAlchemy makes the texts; they go to the driver directly, because its async en
 statement than the statement does.
 """
 
+import asyncio
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, cast
@@ -20,13 +21,15 @@ from application.ports.journal import Fenced
 _CONNECT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 20.0
 
-# A server that lost its client in the middle of a transaction gives it up, and its lock on the epoch, before
-# the next writer has lost patience. Plans of one-row queries are not worth compiling.
-_SETTINGS: Final = {
-    "application_name": "quantmesh",
-    "jit": "off",
-    "idle_in_transaction_session_timeout": "10s",
-}
+_SETTINGS: Final = {"application_name": "quantmesh", "jit": "off"}  # no plan here is worth compiling
+
+_BEFORE_COMMIT: Final = (
+    "journal_begin",
+    "journal_begin_done",
+    "journal_insert",
+    "journal_insert_done",
+    "journal_commit",
+)
 
 
 class PostgresDatabase:
@@ -34,21 +37,14 @@ class PostgresDatabase:
         self._dsn = dsn
         self.writer = PostgresWriter(dsn, reached)
 
-    async def reader(self, connections: int) -> "PostgresReader":
-        pool = asyncpg.create_pool(
-            self._dsn,
-            min_size=1,
-            max_size=connections,
-            reset=_as_it_is,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_ANSWER_SECONDS,
-            server_settings=_SETTINGS | {"default_transaction_read_only": "on"},
-        )
-        return PostgresReader(await pool)
+    def reader(self, connections: int) -> "PostgresReader":
+        return PostgresReader(self._dsn, connections)
 
 
 class PostgresWriter:
-    """Writes all tables in one statement, between BEGIN and COMMIT."""
+    """Writes all tables by one statement, which is a transaction by itself: one round trip, and no transaction
+    is ever left open. What marks its stages for crash tests comes before it.
+    """
 
     def __init__(self, dsn: str, reached: CrashPoints) -> None:
         self._dsn = dsn
@@ -57,39 +53,32 @@ class PostgresWriter:
 
     async def take_over(self) -> int:
         connection = await self._open()
-        return int(await connection.fetchval(RAISE_EPOCH))
-
-    async def write(self, epoch: int, written: Sequence[tuple[Table, Sequence[Row]]]) -> None:
-        sql = fenced_insert(tuple(table for table, _ in written))
-        arrays = chain.from_iterable(zip(*rows, strict=True) for _, rows in written)
-        connection = await self._open()
         try:
-            await self._transaction(connection, sql, (*arrays, epoch))
+            return int(await connection.fetchval(RAISE_EPOCH))
         except BaseException:
             self._discard()
             raise
 
-    async def _transaction(self, connection: "asyncpg.Connection[Any]", sql: str, values: Sequence[Any]) -> None:
-        reached = self._reached
-        reached("journal_begin")
-        await connection.execute("BEGIN")
-        reached("journal_begin_done")
-        reached("journal_insert")
-        if await connection.fetchval(sql, *values) is None:
-            raise Fenced
-        reached("journal_insert_done")
-        reached("journal_commit")
-        await connection.execute("COMMIT")
-        reached("journal_commit_done")
+    async def write(self, epoch: int, written: Sequence[tuple[Table, Sequence[Row]]]) -> None:
+        sql = fenced_insert(tuple(table for table, _ in written))
+        columns = chain.from_iterable(zip(*rows, strict=True) for _, rows in written)
+        connection = await self._open()
+        try:
+            for point in _BEFORE_COMMIT:
+                self._reached(point)
+            if await connection.fetchval(sql, epoch, *columns) is None:
+                raise Fenced
+            self._reached("journal_commit_done")
+        except BaseException:
+            self._discard()
+            raise
 
     async def _open(self) -> "asyncpg.Connection[Any]":
-        """The writing connection. A new one first waits until what its predecessor left behind is decided:
-        every transaction holds a lock on the epoch.
+        """The writing connection. A new one first waits until what its predecessor left behind is decided: every
+        transaction holds a lock on the epoch to its end.
         """
         if self._connection is None or self._connection.is_closed():
-            connection = await asyncpg.connect(
-                self._dsn, timeout=_CONNECT_SECONDS, command_timeout=_ANSWER_SECONDS, server_settings=_SETTINGS
-            )
+            connection = await _connect(self._dsn)
             try:
                 await connection.fetchval(LOCK_EPOCH)
             except BaseException:
@@ -112,30 +101,56 @@ class PostgresWriter:
 
 
 class PostgresReader:
+    """Connections that are taken in turn. (asyncpg's own pool costs twice what a short query does.)"""
+
     failures = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, dsn: str, connections: int) -> None:
+        self._dsn = dsn
+        self._connections = connections
         self._texts = Texts(POSTGRESQL)
-        self._pool = pool
+        self._idle: asyncio.LifoQueue[asyncpg.Connection[Any] | None] = asyncio.LifoQueue()
+        for _ in range(connections):
+            self._idle.put_nowait(None)
 
     async def read(self, *queries: Query) -> list[list[Row]]:
         statements = [self._statement(query) for query in queries]
-        if len(statements) == 1:
-            return [_rows(await self._pool.fetch(*statements[0]))]
-        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-            return [_rows(await connection.fetch(*statement)) for statement in statements]
+        connection = await self._idle.get()
+        try:
+            if connection is None or connection.is_closed():
+                connection = await _connect(self._dsn, default_transaction_read_only="on")
+            found = await _fetch(connection, statements)
+        except BaseException:
+            if connection is not None:
+                connection.terminate()
+            self._idle.put_nowait(None)
+            raise
+        self._idle.put_nowait(connection)
+        return found
 
     def _statement(self, query: Query) -> list[Any]:
         compiled = self._texts[query[0]]
         return [compiled.sql, *compiled.values(query[1])]
 
     async def close(self) -> None:
-        await self._pool.close()
+        for _ in range(self._connections):
+            connection = await self._idle.get()
+            if connection is not None:
+                await connection.close()
+
+
+async def _connect(dsn: str, **settings: str) -> "asyncpg.Connection[Any]":
+    return await asyncpg.connect(
+        dsn, timeout=_CONNECT_SECONDS, command_timeout=_ANSWER_SECONDS, server_settings=_SETTINGS | settings
+    )
+
+
+async def _fetch(connection: "asyncpg.Connection[Any]", statements: list[list[Any]]) -> list[list[Row]]:
+    if len(statements) == 1:
+        return [_rows(await connection.fetch(*statements[0]))]
+    async with connection.transaction(isolation="repeatable_read"):
+        return [_rows(await connection.fetch(*statement)) for statement in statements]
 
 
 def _rows(records: list[asyncpg.Record]) -> list[Row]:
     return cast(list[Row], records)  # a record unpacks as a tuple does
-
-
-async def _as_it_is(connection: object) -> None:
-    """Nothing that readers do outlives a transaction, so a connection goes back without a round trip."""

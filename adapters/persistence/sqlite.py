@@ -50,7 +50,7 @@ class SqliteDatabase:
         self._path = path
         self.writer = SqliteWriter(path, reached)
 
-    async def reader(self, connections: int) -> "SqliteReader":
+    def reader(self, connections: int) -> "SqliteReader":
         return SqliteReader(self._path, connections)
 
 

@@ -67,19 +67,19 @@ async def _open_sqlite(url: URL, reached: CrashPoints) -> Store:
     if not url.database or url.database == ":memory:":
         raise ValueError("database: a sqlite URL names a file, as in sqlite:///quantmesh.db; or use memory:")
     path = await asyncio.to_thread(upgrade_sqlite, url.database)
-    return await _sql_store(SqliteDatabase(path, reached))
+    return _sql_store(SqliteDatabase(path, reached))
 
 
 async def _open_postgresql(url: URL, reached: CrashPoints) -> Store:
     from adapters.persistence.postgres import PostgresDatabase  # loads the driver only where it is used
 
     await upgrade_postgresql(url)
-    return await _sql_store(PostgresDatabase(url.render_as_string(hide_password=False), reached))
+    return _sql_store(PostgresDatabase(url.render_as_string(hide_password=False), reached))
 
 
-async def _sql_store(database: Database) -> Store:
-    journal = SqlJournal(database.writer, await database.reader(_JOURNAL_READERS))
-    orders = SqlOrderRepository(await database.reader(_QUERY_READERS))
+def _sql_store(database: Database) -> Store:
+    journal = SqlJournal(database.writer, database.reader(_JOURNAL_READERS))
+    orders = SqlOrderRepository(database.reader(_QUERY_READERS))
 
     async def close() -> None:
         await orders.close()

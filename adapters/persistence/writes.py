@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Final
 
-from sqlalchemy import ARRAY, Insert, Table, bindparam, column, func, literal_column, select, update
+from sqlalchemy import ARRAY, CTE, Insert, Table, bindparam, column, func, literal_column, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from adapters.persistence.sql import POSTGRESQL, SQLITE, number
@@ -65,18 +65,20 @@ def values_insert(table: Table, rows: int) -> str:
 
 @cache
 def fenced_insert(written: Sequence[Table]) -> str:
-    """PostgreSQL: writes rows of all tables in `written`; takes an array for each of their columns, table by
-    table, and last the epoch.
+    """PostgreSQL: writes rows of all tables in `written`, or of none; takes an array for each of their columns,
+    table by table, and the epoch as `$1`.
 
-    Answers the epoch, locked against a newer writer until the transaction ends, or nothing if that has come.
+    Answers the epoch, or nothing when it is not the newest. The lock on it makes a newer writer wait until this
+    transaction has ended; behind a newer one that came first, the epoch no longer matches.
     """
-    fence = select(writer_epoch.c.epoch).where(writer_epoch.c.epoch == number("epoch")).with_for_update(read=True)
-    for table in written:
-        fence = fence.add_cte(_upserted(_from_arrays(table), table).cte(f"new_{table.name}"))
-    return str(fence.compile(dialect=POSTGRESQL))
+    fence = select(writer_epoch.c.epoch).where(writer_epoch.c.epoch == number("epoch"))
+    locked = fence.with_for_update(read=True).cte("fence")
+    inserts = [_upserted(_from_arrays(table, locked), table).cte(f"new_{table.name}") for table in written]
+    return str(select(locked.c.epoch).add_cte(locked, *inserts).compile(dialect=POSTGRESQL))
 
 
-def _from_arrays(table: Table) -> postgresql.Insert:
+def _from_arrays(table: Table, fence: CTE) -> postgresql.Insert:
     arrays = [bindparam(f"{table.name}_{c.name}", type_=ARRAY(c.type)) for c in table.columns]
-    rows = func.unnest(*arrays).table_valued(*(column(c.name, c.type) for c in table.columns))
-    return postgresql.insert(table).from_select(table.columns.keys(), select(*rows.render_derived().c))
+    rows = func.unnest(*arrays).table_valued(*(column(c.name, c.type) for c in table.columns)).render_derived()
+    fenced = select(*rows.c).select_from(rows.join(fence, true()))
+    return postgresql.insert(table).from_select([c.name for c in table.columns], fenced)

@@ -26,6 +26,19 @@ class Subscriber:
     `min_interval` is the least time in seconds (real ones: it spares the reader) between two of one slot.
     """
 
+    __slots__ = (
+        "_held",
+        "_line",
+        "_min_interval",
+        "_most_waiting",
+        "_overflowed",
+        "_unmerged",
+        "_waiter",
+        "_waiting",
+        "ended",
+        "topics",
+    )
+
     def __init__(self, min_interval: float = 0.0, most_waiting: int = MOST_WAITING) -> None:
         self.topics: dict[Topic, None] = {}
         self.ended = False
@@ -101,7 +114,7 @@ class Subscriber:
                 f"the reader fell more than {self._most_waiting} trades or bars behind. What was sent until here is"
                 " complete: subscribe again, to bars with start_time at the close_time of the last one received",
                 0.0,
-                reason="QUEUE_FULL",
+                reason="SLOW_READER",
             )
         while self._line:
             delivery = self._line.popleft()
@@ -119,8 +132,8 @@ class Subscriber:
 
     async def wait(self) -> None:
         """Return once something has come or `wake` was called. For the only reader, after it found nothing."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        await waiter
 
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

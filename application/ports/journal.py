@@ -97,5 +97,5 @@ class Journal(Protocol):
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]: ...
 
     async def fills_of_symbol(self, account_id: str, symbol: str) -> Sequence[Fill]:
-        """Every fill of the symbol by sequence, busted ones among them."""
+        """Every fill of the symbol that counts, in the order they were booked."""
         ...

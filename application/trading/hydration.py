@@ -8,7 +8,6 @@ from application.trading.account_book import AccountBook
 from application.trading.command import Command
 from application.trading.commands.apply_report_command import ApplyReport
 from domain.trading.aggregates.order import Order
-from domain.trading.aggregates.portfolio import counting_fills
 from domain.trading.repositories.order_repository import OrderFilter, OrderRepository
 
 
@@ -72,4 +71,4 @@ async def _histories(book: AccountBook, commands: Sequence[Command[Any]], journa
             order = book.orders.get(command.report.order_id)
             if order is not None and order.terms.symbol not in book.symbol_fills:
                 fills = await journal.fills_of_symbol(book.account_id, order.terms.symbol)
-                book.symbol_fills[order.terms.symbol] = counting_fills(fills)
+                book.symbol_fills[order.terms.symbol] = sorted(fills, key=lambda fill: fill.place)

@@ -47,7 +47,7 @@ class Desk:
         answer = await self._api.orders.PlaceOrder(self._request(self.sent[client_order_id]))
         if not answer.replayed:
             raise DemoFailed(f"the order {client_order_id} was placed twice")
-        self._view.say("the first answer again: nothing was done twice")
+        self._view.say("the first answer again: not done twice")
 
     async def place_refused(self, order: NewOrder, rule: str) -> None:
         """Place an order that fails `rule`."""

@@ -32,11 +32,13 @@ def run_demo(seconds: float = DEFAULT_SECONDS) -> int:
     except (DemoFailed, grpc.aio.AioRpcError) as failure:
         return _failed(failure)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        status = INTERRUPTED
     except asyncio.CancelledError:
-        return TERMINATED
+        status = TERMINATED
+    else:
+        status = OK
     console.print(f"\nThe server has stopped. {time.monotonic() - started:.0f} s in all.", highlight=False)
-    return OK
+    return status
 
 
 async def _session(console: Console, seconds: float) -> None:

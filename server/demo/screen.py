@@ -66,14 +66,15 @@ def dashboard(view: View, width: int, height: int) -> Layout:
     orders = [*view.open_orders(), *view.closed_orders()][:height]
     fills = Layout(_section(f"Fills: {len(view.fills)}", fills_table(view.fills[: -height - 1 : -1], wide=wide)))
     working = Layout(_section(_counted(view), orders_table(orders, wide=wide)), ratio=2)
-    positions = Layout(_section("Positions", positions_table(view.portfolio.positions, wide=wide)))
+    held = sorted(view.portfolio.positions, key=lambda position: position.sequence, reverse=True)
+    positions = Layout(_section(f"Positions: {len(held)}", positions_table(held, wide=wide)))
     log = Layout(_section("Requests", Group(*map(log_line, islice(reversed(view.log), height)))))
     body = Layout()
     if wide:
         left, right = Layout(), Layout()
         left.split_column(fills, log)
         right.split_column(working, positions)
-        body.split_row(left, Layout("", size=2), right)
+        body.split_row(left, Layout(Text(" "), size=2), right)
     else:
         log.size = 4
         body.split_column(fills, working, positions, log)
@@ -139,4 +140,4 @@ def _filled(fill: Fill) -> str:
 
 
 def _account(view: View) -> str:
-    return f"equity {money(view.portfolio.equity)}, {len(view.open_orders())} orders open, {len(view.fills)} fills"
+    return f"equity {money(view.portfolio.equity)}, open orders {len(view.open_orders())}, fills {len(view.fills)}"

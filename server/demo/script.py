@@ -55,7 +55,7 @@ def limit_that_rests(desk: Desk, now: Prices) -> Awaitable[None]:
 
 
 def good_till_date(desk: Desk, now: Prices) -> Awaitable[None]:
-    terms = {"limit": at(now.near("PFE", -30)), "time_in_force": TIME_IN_FORCE_GTD, "expire_time": in_seconds(4)}
+    terms = {"limit": at(now.near("PFE", -30)), "time_in_force": TIME_IN_FORCE_GTD, "expire_time": in_seconds(3)}
     return desk.place(buy("pfe", "PFE", now.worth("PFE", 3_000), **terms))
 
 
@@ -100,7 +100,7 @@ def refused_by_the_risk_check(desk: Desk, now: Prices) -> Awaitable[None]:
 
 def large_in_euros(desk: Desk, now: Prices) -> Awaitable[None]:
     symbol = now.thinnest("ALV", "AIR")
-    return desk.place(buy("large-eur", symbol, now.worth(symbol, 30_000), limit=at(now.ask(symbol))))
+    return desk.place(buy("large-eur", symbol, now.worth(symbol, 30_000), limit=at(now.near(symbol, 3))))
 
 
 def stock_in_pounds(desk: Desk, now: Prices) -> Awaitable[None]:
@@ -120,7 +120,7 @@ def one_cancels_the_other(desk: Desk, now: Prices) -> Awaitable[None]:
 
 def four_orders_in_one_call(desk: Desk, now: Prices) -> Awaitable[None]:
     basket = {"GOOGL": 4_000, "JPM": 4_000, "XOM": 3_000, "KO": 3_000}
-    return desk.place_all([buy(f"basket-{symbol}", symbol, now.worth(symbol, cost)) for symbol, cost in basket.items()])
+    return desk.place_all([buy(symbol.lower(), symbol, now.worth(symbol, cost)) for symbol, cost in basket.items()])
 
 
 def replace_to_the_market(desk: Desk, now: Prices) -> Awaitable[None]:

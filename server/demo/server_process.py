@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -24,6 +25,8 @@ SERVICES: Final = (
     "quantmesh.risk.v1.RiskService",
     "quantmesh.marketdata.v1.MarketDataService",
 )
+# Below the range from which systems take ports for outgoing connections, so that none is taken meanwhile.
+_PORTS: Final = range(20_000, 32_000)
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _LAST_GASP_SECONDS = 1.0
@@ -126,6 +129,8 @@ async def serving() -> AsyncIterator[tuple[ServerProcess, grpc.aio.Channel]]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
@@ -26,8 +26,45 @@ _STATUS_STYLES: Final = {
 }
 
 
+class Column(NamedTuple):
+    """Widths are fixed: columns that move with their content cannot be read while it changes."""
+
+    header: str
+    width: int
+    justify: Literal["left", "right"] = "left"
+
+
+_CLIENT_ORDER_ID: Final = Column("Order", 11)
+_FILLS: Final = (
+    Column("Time", 11),
+    Column("Side", 4),
+    Column("Quantity", 10, "right"),
+    Column("Symbol", 9),
+    Column("Price", 11, "right"),
+    Column("Fee", 12, "right"),
+)
+_ORDERS: Final = (
+    Column("Side", 4),
+    Column("Quantity", 8, "right"),
+    Column("Symbol", 8),
+    Column("Type", 17),
+    Column("Status", 16),
+    Column("Filled", 8),
+)
+_POSITIONS: Final = (
+    Column("Symbol", 9),
+    Column("Quantity", 9, "right"),
+    Column("Average", 10, "right"),
+    Column("Mark", 10, "right"),
+    Column("Unrealised", 10, "right"),
+    Column("Realised", 10, "right"),
+    Column("", 3),
+)
+_FEES: Final = Column("Fees", 7, "right")
+
+
 def fills_table(fills: Iterable[Fill], *, wide: bool) -> Table:
-    table = _table("Time", "Side", ">Quantity", "Symbol", ">Price", ">Fee", *(("Order",) if wide else ()))
+    table = _table(*_FILLS, *((_CLIENT_ORDER_ID,) if wide else ()))
     for fill in fills:
         row: list[RenderableType] = [
             fill.fill_time.ToDatetime().strftime("%H:%M:%S.%f")[:-4],
@@ -42,7 +79,7 @@ def fills_table(fills: Iterable[Fill], *, wide: bool) -> Table:
 
 
 def orders_table(orders: Iterable[Order], *, wide: bool) -> Table:
-    table = _table(*(("Order",) if wide else ()), "Side", ">Quantity", "Symbol", "Type", "Status", "Filled")
+    table = _table(*((_CLIENT_ORDER_ID,) if wide else ()), *_ORDERS)
     for order in orders:
         status = status_of(order.status)
         row: list[RenderableType] = [
@@ -51,15 +88,14 @@ def orders_table(orders: Iterable[Order], *, wide: bool) -> Table:
             order.symbol,
             type_of(order),
             Text("HELD" if order.held else status, _STATUS_STYLES.get(status, "")),
-            ProgressBar(float(order.quantity), float(order.filled_quantity), width=16 if wide else 8),
+            ProgressBar(float(order.quantity), float(order.filled_quantity)),
         ]
         table.add_row(*((order.client_order_id,) if wide else ()), *row)
     return table
 
 
 def positions_table(positions: Iterable[Position], *, wide: bool) -> Table:
-    more = (">Fees", ">Value") if wide else ()
-    table = _table("Symbol", ">Quantity", ">Average", ">Mark", ">Unrealised", ">Realised", *more, "")
+    table = _table(*_POSITIONS, *((_FEES,) if wide else ()))
     for position in positions:
         row: list[RenderableType] = [
             position.symbol,
@@ -68,9 +104,9 @@ def positions_table(positions: Iterable[Position], *, wide: bool) -> Table:
             price(position.mark_price),
             gain(position.unrealized_pnl),
             gain(position.realized_pnl),
+            position.currency,
         ]
-        extra = [money(position.fees), money(position.market_value)] if wide else []
-        table.add_row(*row, *extra, position.currency)
+        table.add_row(*row, *((money(position.fees),) if wide else ()))
     return table
 
 
@@ -115,10 +151,8 @@ def _side(side: Side.ValueType) -> Text:
     return Text(side_of(side), "green" if side == SIDE_BUY else "red")
 
 
-def _table(*columns: str) -> Table:
-    """A column named with a leading > is set to the right."""
-    table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim")
-    for column in columns:
-        header = column.lstrip(">")
-        table.add_column(header, justify="left" if header == column else "right", no_wrap=True, overflow="ellipsis")
+def _table(*columns: Column) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for header, width, justify in columns:
+        table.add_column(header, width=width, justify=justify, no_wrap=True, overflow="ellipsis")
     return table

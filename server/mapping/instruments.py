@@ -63,7 +63,7 @@ def to_instrument(view: InstrumentView, provider: str) -> instrument_pb2.Instrum
         multiplier="1",
         time_zone=one.hours.time_zone,
         sessions=[_session(one.hours)],
-        holidays=[instrument_pb2.Holiday(date=day.isoformat()) for day in sorted(one.hours.holidays)],
+        holidays=[instrument_pb2.Holiday(date=day.isoformat()) for day in view.holidays],
         provider=provider,
         provider_symbol=one.symbol,
         sector=one.sector or "",

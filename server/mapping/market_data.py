@@ -166,7 +166,8 @@ _FIELDS: Final[dict[type, tuple[str, Callable[..., Message]]]] = {
 
 def delivered(response: Callable[..., Message], delivery: Delivery, provider: str) -> bytes:
     """`delivery` as a message of the type `response`, made once for all streams that send the same."""
-    update, key = delivery.update, (response, delivery.merged)
+    update = delivery.update
+    key = (response, delivery.merged) if delivery.merged else response
     form = update.forms.get(key)
     if form is None:
         field, make = _FIELDS[type(update.item)]

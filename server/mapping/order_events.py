@@ -18,7 +18,7 @@ _LIQUIDITIES: Final = optional_enum_table(fill_pb2.Liquidity, Liquidity, "LIQUID
 
 
 def fill_message(fill: Fill, sequence: int | None = None) -> fill_pb2.Fill:
-    """The fill as it counts now, or no longer does. `sequence`: of the event that tells so, if not that of the booking."""
+    """The fill as it counts now, or no longer does; `sequence` is that of the event that tells so."""
     return fill_pb2.Fill(
         fill_id=fill.fill_id,
         order_id=fill.order_id,

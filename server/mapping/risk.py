@@ -1,6 +1,6 @@
 """Risk profiles, and what the rules say about an order."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -59,13 +59,15 @@ def profile_changes(request: risk_profile_update_pb2.UpdateRiskProfileRequest) -
     profile = request.risk_profile
     given = {field.name for field, _ in profile.ListFields()} - _OUTPUT_ONLY
     named = list(request.update_mask.paths)
-    everything = named == ["*"]
-    if not named or everything:
-        _require_supported("risk_profile.", given)
+    if named and named != ["*"]:
+        for path in named:
+            _require(path, "update_mask.paths", f"{path!r} ")
+        paths = named
     else:
-        _require_supported("update_mask.paths: ", named)
-    paths = _LIMITS.keys() if everything else named or given
-    return {_LIMITS[path].name: _new_value(profile, path) for path in sorted(paths)}
+        for path in sorted(given):
+            _require(path, f"risk_profile.{path}")
+        paths = sorted(_LIMITS if named else given)
+    return {_LIMITS[path].name: _new_value(profile, path) for path in paths}
 
 
 def _new_value(profile: risk_profile_pb2.RiskProfile, path: str) -> Any:
@@ -73,14 +75,14 @@ def _new_value(profile: risk_profile_pb2.RiskProfile, path: str) -> Any:
     return limit.into(getattr(profile, path)) if profile.HasField(path) else limit.unset  # type: ignore[arg-type]  # a path
 
 
-def _require_supported(prefix: str, paths: Iterable[str]) -> None:
-    for path in sorted(paths):
-        if path in _OUTPUT_ONLY:
-            raise InvalidArgument(f"{prefix}{path}", "is output only")
-        if path not in _FIELDS:
-            raise InvalidArgument(f"{prefix}{path}", "is no field of RiskProfile")
-        if path not in _LIMITS:
-            raise InvalidArgument(f"{prefix}{path}", "is not supported by this server yet")
+def _require(path: str, field: str, subject: str = "") -> None:
+    """Raise InvalidArgument about `field` unless `path` is a limit that this server has."""
+    if path in _OUTPUT_ONLY:
+        raise InvalidArgument(field, f"{subject}is output only")
+    if path not in _FIELDS:
+        raise InvalidArgument(field, f"{subject}is no field of RiskProfile")
+    if path not in _LIMITS:
+        raise InvalidArgument(field, f"{subject}is not supported by this server yet")
 
 
 def rule_message(result: RuleResult) -> rule_result_pb2.RuleResult:

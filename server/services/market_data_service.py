@@ -1,7 +1,8 @@
 """MarketDataService: what can be traded, and what its market shows, on request and live."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.message import Message
@@ -36,30 +37,35 @@ class MarketDataService(MarketDataQueries):
         self._hub = MarketDataHub(market)
         self._lifecycle = lifecycle
 
-    async def StreamQuotes(self, request: pb.StreamQuotesRequest, context: Context) -> AsyncIterator[bytes]:
+    def StreamQuotes(self, request: pb.StreamQuotesRequest, context: Context) -> AsyncGenerator[bytes, None]:
         self._require(request)
-        min_interval = seconds_or(request, "min_interval", 0.0)
-        async with self._stream(pb.StreamQuotesResponse, heartbeat_of(request), min_interval) as stream:
+        stream = self._stream(pb.StreamQuotesResponse, request, seconds_or(request, "min_interval", 0.0))
+
+        async def opening() -> AsyncIterator[bytes]:
             self._hub.subscribe(stream.subscriber, _topics(Channel.QUOTES, request.symbols))
             if stream.subscriber.idle:
                 yield stream.heartbeat()
-            async for message in stream.messages():
-                yield message
 
-    async def StreamTrades(self, request: pb.StreamTradesRequest, context: Context) -> AsyncIterator[bytes]:
+        return stream.messages(opening())
+
+    def StreamTrades(self, request: pb.StreamTradesRequest, context: Context) -> AsyncGenerator[bytes, None]:
         self._require(request)
-        async with self._stream(pb.StreamTradesResponse, heartbeat_of(request)) as stream:
+        stream = self._stream(pb.StreamTradesResponse, request)
+
+        async def opening() -> AsyncIterator[bytes]:
             self._hub.subscribe(stream.subscriber, _topics(Channel.TRADES, request.symbols))
             yield stream.heartbeat()
-            async for message in stream.messages():
-                yield message
 
-    async def StreamBars(self, request: pb.StreamBarsRequest, context: Context) -> AsyncIterator[bytes]:
+        return stream.messages(opening())
+
+    def StreamBars(self, request: pb.StreamBarsRequest, context: Context) -> AsyncGenerator[bytes, None]:
         self._require(request)
         require_as_traded(self._market, request)
         interval = INTERVAL_OF[request.interval]
         tape = BarTape(self._market, interval, from_optional_timestamp(request, "start_time"))
-        async with self._stream(pb.StreamBarsResponse, heartbeat_of(request)) as stream:
+        stream = self._stream(pb.StreamBarsResponse, request)
+
+        async def opening() -> AsyncIterator[bytes]:
             yield stream.heartbeat()
             async for message in self._past_bars(stream, tape, request.symbols):
                 yield message
@@ -71,37 +77,40 @@ class MarketDataService(MarketDataQueries):
             await asyncio.sleep(0)
             async for message in self._past_bars(stream, tape, request.symbols):
                 yield message
-            async for message in stream.messages(wants=lambda delivery: _lacks(tape, delivery)):
-                yield message
+
+        def wants(delivery: Delivery) -> bool:
+            item = delivery.update.item
+            return not isinstance(item, Bar) or tape.wants(item)
+
+        return stream.messages(opening(), wants)
 
     async def Subscribe(
         self, requests: AsyncIterator[Received[subscription_pb2.SubscribeRequest]], context: Context
-    ) -> AsyncIterator[bytes]:
-        async with self._stream(subscription_pb2.SubscribeResponse, HEARTBEAT_SECONDS) as stream:
-            subscriptions = Subscriptions(self._market, self._hub, stream.subscriber)
-            answers = SubscribeAnswers(subscriptions, stream.pulse, self._provider)
-            inbox = Inbox(requests, stream.subscriber.wake)
+    ) -> AsyncGenerator[bytes, None]:
+        # The first message answers the first request, so the headers alone say that the stream is up.
+        await context.send_initial_metadata(())
+        stream = self._stream(subscription_pb2.SubscribeResponse)
+        subscriptions = Subscriptions(self._market, self._hub, stream.subscriber)
+        answers = SubscribeAnswers(subscriptions, stream.pulse, self._provider)
+        inbox = Inbox(requests, stream.subscriber.wake)
 
-            def answer() -> bytes | None:
-                received = inbox.take()
-                return None if received is None else answers.answer(received)
+        def answer() -> bytes | None:
+            received = inbox.take()
+            return None if received is None else answers.answer(received)
 
-            try:
-                # The first message answers the first request, so the headers alone say that the stream is up.
-                await context.send_initial_metadata(())
-                async for message in stream.messages(answer=answer):
-                    yield message
-            finally:
-                await inbox.close()
+        async with aclosing(stream.messages(answer=answer)) as messages, aclosing(inbox):
+            async for message in messages:
+                yield message
 
     def _require(self, request: Any) -> None:
         self._market.require_provider(request.provider)
         self._market.require_instruments(request.symbols)
 
     def _stream(
-        self, response: Callable[..., Message], heartbeat_seconds: float, min_interval: float = 0.0
+        self, response: Callable[..., Message], request: Message | None = None, min_interval: float = 0.0
     ) -> MarketStream:
-        return MarketStream(self._hub, self._lifecycle, response, self._provider, heartbeat_seconds, min_interval)
+        seconds = HEARTBEAT_SECONDS if request is None else heartbeat_of(request)
+        return MarketStream(self._hub, self._lifecycle, response, self._provider, seconds, min_interval)
 
     async def _past_bars(self, stream: MarketStream, tape: BarTape, symbols: Sequence[str]) -> AsyncIterator[bytes]:
         async for bar in tape.past(symbols):
@@ -109,13 +118,7 @@ class MarketDataService(MarketDataQueries):
                 return
             topic = Topic(Channel.BARS, bar.symbol, bar.interval)
             yield stream.message(Delivery(Update(topic, bar, self._market.clock.now(), None)))
-            stream.pulse.sent()
 
 
 def _topics(channel: Channel, symbols: Iterable[str], interval: BarInterval | None = None) -> list[Topic]:
     return [Topic(channel, symbol, interval) for symbol in symbols]
-
-
-def _lacks(tape: BarTape, delivery: Delivery) -> bool:
-    item = delivery.update.item
-    return not isinstance(item, Bar) or tape.wants(item)

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
@@ -23,13 +22,18 @@ class Pulse:
     message: setting it anew for each of a thousand streams would cost as much as the message itself.
     """
 
+    __slots__ = ("_last", "_loop", "_seconds", "_timer", "_wake", "due")
+
     def __init__(self, seconds: float, wake: Callable[[], None]) -> None:
         self.due = False
         self._seconds = seconds
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._last = self._loop.time()
-        self._timer = self._loop.call_later(seconds, self._look)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._timer = self._loop.call_later(self._seconds, self._look)
 
     def sent(self) -> None:
         self._last = self._loop.time()
@@ -37,13 +41,14 @@ class Pulse:
 
     def change(self, seconds: float) -> None:
         self._seconds = seconds
+        self.stop()
         self._look()
 
     def stop(self) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _look(self) -> None:
-        self._timer.cancel()
         missing = self._last + self._seconds - self._loop.time()
         if missing <= 0:
             self.due = True
@@ -52,7 +57,12 @@ class Pulse:
 
 
 class MarketStream:
-    """One reader's stream of `response` messages. `sent` counts the items, as heartbeats tell it."""
+    """One reader's stream of `response` messages. `sent` counts the items, as heartbeats tell it.
+
+    There may be a thousand for one quote, so what a message passes through is kept short.
+    """
+
+    __slots__ = ("_hub", "_lifecycle", "_provider", "_response", "pulse", "sent", "subscriber")
 
     def __init__(
         self,
@@ -67,24 +77,9 @@ class MarketStream:
         self.subscriber = Subscriber(min_interval)
         self.pulse = Pulse(heartbeat_seconds, self.subscriber.wake)
         self._hub = hub
+        self._lifecycle = lifecycle
         self._response = response
         self._provider = provider
-        self._stopping = asyncio.ensure_future(lifecycle.stopping.wait())
-        self._stopping.add_done_callback(self._stopped)
-
-    async def __aenter__(self) -> "MarketStream":
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.cancel()
-        self.pulse.stop()
-        self._hub.close(self.subscriber)
-
-    def _stopped(self, stopping: asyncio.Future[Any]) -> None:
-        if not stopping.cancelled():
-            self.subscriber.end()
 
     def heartbeat(self) -> bytes:
         return heartbeat(self._response, self.sent)
@@ -96,26 +91,40 @@ class MarketStream:
 
     async def messages(
         self,
-        wants: Callable[[Delivery], bool] = lambda delivery: True,
-        answer: Callable[[], bytes | None] = lambda: None,
-    ) -> AsyncIterator[bytes]:
-        """All until the goodbye: answers first, then what waits and `wants` takes, oldest first."""
+        opening: AsyncIterator[bytes] | None = None,
+        wants: Callable[[Delivery], bool] | None = None,
+        answer: Callable[[], bytes | None] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """What `opening` yields, which may subscribe at the hub; then all until the goodbye: answers first, after
+        them what waits and `wants` takes, oldest first. At the end the reader is gone from the hub.
+        """
         subscriber, pulse = self.subscriber, self.pulse
-        while not subscriber.ended:
-            if (message := answer()) is None:
-                delivery = subscriber.take()
-                if delivery is not None:
-                    if not wants(delivery):
-                        continue
-                    message = self.message(delivery)
-                elif pulse.due:
-                    message = self.heartbeat()
-                else:
-                    await subscriber.wait()
-                    continue
-            yield message
-            pulse.sent()
-        yield goodbye(self._response, self.sent)
+        try:
+            with self._lifecycle.at_stop(subscriber.end):
+                pulse.start()
+                if opening is not None:
+                    async for message in opening:
+                        yield message
+                        pulse.sent()
+                while not subscriber.ended:
+                    reply = answer() if answer is not None else None
+                    if reply is None:
+                        delivery = subscriber.take()
+                        if delivery is None:
+                            if not pulse.due:
+                                await subscriber.wait()
+                                continue
+                            reply = self.heartbeat()
+                        elif wants is None or wants(delivery):
+                            reply = self.message(delivery)
+                        else:
+                            continue
+                    yield reply
+                    pulse.sent()
+                yield goodbye(self._response, self.sent)
+        finally:
+            pulse.stop()
+            self._hub.close(subscriber)
 
 
 class Inbox(Generic[T]):
@@ -138,7 +147,7 @@ class Inbox(Generic[T]):
         self._next = self._ask()
         return request
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         if self._next is not None:
             self._next.cancel()
             await asyncio.wait((self._next,))

@@ -7,6 +7,7 @@ failure of the run: it is shown. A part that can't be run here is skipped, and n
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -34,8 +35,8 @@ _BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
 
 def main() -> None:
     arguments = _parser().parse_args()
-    console = Console()
-    rows, skipped = list[Row](), list[str]()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    rows, skipped, failed = list[Row](), list[str](), list[str]()
     ghz = find_ghz()
     folder = _BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,10 @@ def main() -> None:
         if ghz is None and name in _NEEDS_GHZ:
             skipped.append(f"{name}, for lack of ghz: `make tools` builds it")
             continue
-        rows += _BENCHMARKS[name](bench)
+        try:
+            rows += _BENCHMARKS[name](bench)
+        except BenchmarkFailed as failure:
+            failed.append(f"{name}: {failure}")
     show(rows, skipped, console)
     write(rows, skipped, _BUILD / "bench.json")
 

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.stream_client ADDRESS PATH REQUEST STREAMS CHANNELS [stalled]
 
 PATH is the method's, REQUEST its request in hexadecimal. Ready when each reader has had its first message, which
-does not count. With `stalled` they read that one and never again. At the end it says for each different message, in hexadecimal, when the readers had it: a list of
-nanoseconds since 1970.
+does not count. With `stalled` they read that one and never again. At the end it says for each different message,
+in hexadecimal, when the readers had it: a list of nanoseconds since 1970.
 """
 
 import asyncio

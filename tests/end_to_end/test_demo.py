@@ -45,7 +45,7 @@ def test_orders_fill_rest_and_end_in_every_way(finished: subprocess.CompletedPro
 
 
 def test_a_repeated_request_is_answered_and_not_carried_out(finished: subprocess.CompletedProcess[str]) -> None:
-    assert "the first answer again: nothing was done twice" in finished.stdout
+    assert "the first answer again: not done twice" in finished.stdout
 
 
 def test_the_risk_check_refuses_what_the_account_cannot_pay(finished: subprocess.CompletedProcess[str]) -> None:

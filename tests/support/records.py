@@ -1,56 +1,94 @@
-"""What was committed, kept as a store would keep it: the journal, and the read models that came with it."""
+"""What was committed to the in-process store, as a test wants to look at it."""
 
+from collections.abc import Coroutine, Sequence
 from decimal import Decimal
+from typing import Any, TypeVar
 
+from adapters.persistence.memory import MemoryDatabase, MemoryJournal, MemoryOrderRepository
 from application.ports.journal import AccountSnapshot, Batch
+from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 from domain.trading.entities.position import Position
-from domain.trading.events.order_events import Event
+from domain.trading.events.order_events import Event, EventType
 from domain.trading.value_objects.money import Money
+
+T = TypeVar("T")
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The answer of a coroutine that waits for nothing, as those of the in-process store do."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        answer: T = finished.value
+        return answer
+    raise AssertionError("it waits for something")
+
+
+def opened(account: Account, profile: RiskProfile, cash: Sequence[Money]) -> Batch:
+    """The first batch of an account."""
+    account_id = account.account_id
+    created = Event(account_id, 1, account.created_time, "user:test", EventType.ACCOUNT_CREATED, account=account)
+    return Batch(
+        events=[created],
+        cash={(account_id, money.currency): money for money in cash},
+        accounts={account_id: account},
+        risk_profiles={account_id: profile},
+    )
 
 
 class Records:
-    """The store of one account. Every batch must carry the next dense sequence numbers."""
+    """One account in a store of its own: journal and read models as the port's in-process twin keeps them."""
 
-    def __init__(self, opened: AccountSnapshot) -> None:
-        self.opened = opened
-        self.account = opened.account
-        self.profile = opened.risk_profile
-        self.events: list[Event] = []
-        self.orders: dict[str, Order] = {}
-        self.fills: dict[str, Fill] = {}
-        self.positions: dict[str, Position] = {}
-        self.cash: dict[str, Decimal] = {money.currency: money.amount for money in opened.cash}
+    def __init__(self, first: Batch) -> None:
+        self._database = MemoryDatabase()
+        self.journal = MemoryJournal(self._database, reached=lambda point: None)
+        self.store = MemoryOrderRepository(self._database)
+        at_once(self.journal.take_over())
+        self.account_id = first.events[0].account_id
+        self.write(first)
+
+    def write(self, batch: Batch) -> None:
+        if batch.events:
+            at_once(self.journal.append(batch))
+
+    def snapshot(self) -> AccountSnapshot:
+        snapshot = at_once(self.journal.load(self.account_id))
+        assert snapshot is not None
+        return snapshot
+
+    @property
+    def events(self) -> list[Event]:
+        return self._database.events[self.account_id]
 
     @property
     def sequence(self) -> int:
-        return self.opened.sequence + len(self.events)
+        return len(self.events)
 
-    def write(self, batch: Batch) -> None:
-        for event in batch.events:
-            assert event.sequence == self.sequence + 1, "sequences are dense"
-            self.events.append(event)
-        self.orders |= {order_id: order for (_, order_id), order in batch.orders.items()}
-        self.fills |= {execution_id: fill for (_, execution_id), fill in batch.fills.items()}
-        self.positions |= {symbol: position for (_, symbol), position in batch.positions.items()}
-        self.cash |= {currency: money.amount for (_, currency), money in batch.cash.items()}
-        self.profile = batch.risk_profiles.get(self.account.account_id, self.profile)
+    @property
+    def orders(self) -> dict[str, Order]:
+        return {order_id: order for (_, order_id), order in self._database.state.orders.items()}
+
+    @property
+    def fills(self) -> dict[str, Fill]:
+        """By execution id."""
+        return {execution_id: fill for (_, execution_id), fill in self._database.state.fills.items()}
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        return {symbol: position for (_, symbol), position in self._database.state.positions.items()}
+
+    @property
+    def cash(self) -> dict[str, Decimal]:
+        return {currency: money.amount for (_, currency), money in self._database.state.cash.items()}
+
+    @property
+    def profile(self) -> RiskProfile:
+        return self._database.state.risk_profiles[self.account_id]
 
     def by_client_id(self, client_order_id: str) -> Order:
-        return next(o for o in self.orders.values() if o.terms.client_order_id == client_order_id)
-
-    def fills_of(self, order_id: str) -> list[Fill]:
-        return [fill for fill in self.fills.values() if fill.order_id == order_id]
-
-    def fills_of_symbol(self, symbol: str) -> list[Fill]:
-        return sorted((f for f in self.fills.values() if f.symbol == symbol), key=lambda fill: fill.sequence)
-
-    def snapshot(self) -> AccountSnapshot:
-        """What a start reads: open orders and their groups, with their fills."""
-        open_groups = {order.group_id for order in self.orders.values() if order.is_open and order.group_id}
-        live = [order for order in self.orders.values() if order.is_open or order.group_id in open_groups]
-        fills = [fill for order in live for fill in self.fills_of(order.order_id)]
-        cash = [Money(amount, currency) for currency, amount in self.cash.items()]
-        positions = list(self.positions.values())
-        return AccountSnapshot(self.account, self.sequence, self.profile, cash, positions, live, fills)
+        order = at_once(self.store.order_by_client_id(self.account_id, client_order_id))
+        assert order is not None, f"no order {client_order_id}"
+        return order

@@ -81,11 +81,12 @@ class ServerProcess:
     """`quantmesh serve`. As a context it is ready at the beginning and gone at the end."""
 
     def __init__(self, folder: Path, address: str, env: dict[str, str]) -> None:
+        nowhere = subprocess.DEVNULL
         self.address = address
         self._log = folder / f"server-{address.rpartition(':')[2]}.log"
-        with self._log.open("ab") as output:
+        with self._log.open("ab") as errors:
             self._process = subprocess.Popen(
-                command("serve"), cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command("serve"), cwd=folder, env=env, stdin=nowhere, stdout=nowhere, stderr=errors
             )
 
     def __enter__(self) -> "ServerProcess":
@@ -108,7 +109,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What it and its predecessors at this address have written."""
+        """What it and its predecessors at this address have written to stderr."""
         return self._log.read_text(errors="replace")
 
     def last_words(self) -> str:
@@ -131,6 +132,8 @@ class ServerProcess:
         """As a power cut would."""
         self._process.kill()
         self._process.wait()
+
+    close = kill
 
     def exit_status(self, seconds: float = STOP_SECONDS) -> int:
         """Wait for its end; negative for a signal."""

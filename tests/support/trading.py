@@ -1,8 +1,8 @@
 """One account on a test's desk: its real book, fed by hand.
 
 `Desk` does what an account's writer does, at once and without tasks: it brings in what a command needs, lets
-it decide, keeps what was recorded as committed, and hands the broker its calls. The broker is a script: it
-remembers what it was handed, and reports only what the test tells it to.
+it decide, commits what was recorded to an in-process store, and hands the broker its calls. The broker is a
+script: it remembers what it was handed, and reports only what the test tells it to.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from adapters.clock import ManualClock
 from application.ports.broker import BrokerCapabilities, BrokerUnavailable
-from application.ports.journal import AccountSnapshot
 from application.trading.account_book import AccountBook
 from application.trading.command import Command, OrderRef
 from application.trading.commands.apply_report_command import ApplyReport
@@ -20,18 +19,18 @@ from application.trading.commands.cancel_order_command import CancelOrder
 from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.commands.place_order_group_command import PlacedGroup, PlaceOrderGroup
 from application.trading.commands.replace_order_command import Change, ReplaceOrder
+from application.trading.hydration import hydrate
 from domain.market_data.instrument import AssetClass, Instrument
 from domain.market_data.quote import Quote
 from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
-from domain.trading.aggregates.portfolio import counting_fills
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from domain.trading.value_objects.money import Money
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import GroupType, OrderType, Side, TimeInForce
-from tests.support.records import Records
+from tests.support.records import Records, at_once, opened
 
 R = TypeVar("R")
 
@@ -176,7 +175,7 @@ class Desk:
         self,
         cash: Mapping[str, str | int] | str | int = "100000000",
         *,
-        capabilities: BrokerCapabilities = ABLE_TO_ALL,
+        broker: ScriptedBroker | None = None,
         **limits: Any,
     ) -> None:
         self.clock = ManualClock(START)
@@ -184,53 +183,33 @@ class Desk:
         self.quotes = SetQuotes(self.clock)
         self.quotes.list(instrument("ACME"))
         self.quotes.set("ACME", "50")
-        self.broker = ScriptedBroker(capabilities=capabilities)
+        self.broker = broker or ScriptedBroker()
         amounts = cash if isinstance(cash, Mapping) else {"USD": cash}
         account = Account(ACCOUNT, self.broker.name, "USD", D(amounts.get("USD", 0)), START)
-        opened = AccountSnapshot(
-            account,
-            0,
-            RiskProfile(ACCOUNT, **limits),
-            [Money(D(amount), currency) for currency, amount in amounts.items()],
-            [],
-            [],
-            [],
-        )
-        self.records = Records(opened)
-        self.book = self._new_book(opened)
-
-    def _new_book(self, snapshot: AccountSnapshot) -> AccountBook:
-        return AccountBook(snapshot, self.broker, self.quotes, self.ids)
+        paid_in = [Money(D(amount), currency) for currency, amount in amounts.items()]
+        self.records = Records(opened(account, RiskProfile(ACCOUNT, **limits), paid_in))
+        self.restart()
 
     def restart(self) -> None:
         """Forget the book and start again from what was committed."""
-        self.book = self._new_book(self.records.snapshot())
+        self.book = AccountBook(self.records.snapshot(), self.broker, self.quotes, self.ids)
 
     # -- commands -----------------------------------------------------------------------------------
 
     def run(self, command: Command[R]) -> R:
         """Decide `command`, then commit; a refusal commits too, as in the account's writer."""
-        self._bring_in(command)
+        at_once(hydrate(self.book, [command], self.records.journal, self.records.store))
         self.book.now, self.book.actor = self.clock.now(), command.actor
         try:
             return command.decide(self.book)
         finally:
             self._commit()
 
-    def _bring_in(self, command: Command[Any]) -> None:
-        needs = command.needs()
-        for order_id in needs.order_ids:
-            if order_id in self.records.orders:
-                self.book.remember(self.records.orders[order_id])
-                for fill in self.records.fills_of(order_id):
-                    self.book.remember_fill(fill)
-        for symbol in self.book.portfolio.positions:
-            self.book.symbol_fills[symbol] = counting_fills(self.records.fills_of_symbol(symbol))
-
     def _commit(self) -> None:
         batch, outbound = self.book.take()
         self.records.write(batch)
         self.book.committed = self.book.sequence
+        self.book.forget_closed()
         for verb, *arguments in outbound:
             verb(*arguments)
 

@@ -1,7 +1,8 @@
 """One instrument, and whether its market is open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from application.market_data.market import Market
 from application.market_data.market_hours import MarketState, market_state
@@ -10,8 +11,11 @@ from domain.market_data.instrument import Instrument
 
 @dataclass(frozen=True, slots=True)
 class InstrumentView:
+    """An instrument at one moment; `holidays` are those of this calendar year and the next, oldest first."""
+
     instrument: Instrument
     state: MarketState
+    holidays: Sequence[date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +31,6 @@ class GetInstrument:
 
 
 def view(instrument: Instrument, now: datetime) -> InstrumentView:
-    return InstrumentView(instrument, market_state(instrument.hours, now))
+    years = (now.year, now.year + 1)
+    holidays = sorted(day for day in instrument.hours.holidays if day.year in years)
+    return InstrumentView(instrument, market_state(instrument.hours, now), holidays)

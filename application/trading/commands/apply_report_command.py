@@ -154,6 +154,7 @@ def _correct(book: AccountBook, order: Order, report: ExecutionReport) -> Order 
         liquidity=report.liquidity or removed.liquidity,
         fill_time=removed.fill_time,
         corrects_fill_id=removed.fill_id,
+        corrects_sequence=removed.place,
     )
     busted = replace(removed, busted=True)
     changes = _with(order, added, removed, ExecType.TRADE_CORRECT)

@@ -48,18 +48,3 @@ class Portfolio:
     def _after(position: Position, fill: Fill, sequence: int) -> Position:
         fee = fill.fee if fill.fee_currency == position.currency else ZERO
         return position.traded(fill.quantity * fill.side.sign, fill.price, fee, sequence)
-
-
-def counting_fills(fills: Iterable[Fill]) -> list[Fill]:
-    """Those of one symbol's `fills` that count, in the order of their trades.
-
-    A correction takes the place of the fill it corrects, so the busted ones are needed as well.
-    """
-    known = {fill.fill_id: fill for fill in fills}
-
-    def place(fill: Fill) -> int:
-        while fill.corrects_fill_id in known:
-            fill = known[fill.corrects_fill_id]
-        return fill.sequence
-
-    return sorted((fill for fill in known.values() if not fill.busted), key=place)

@@ -12,7 +12,8 @@ class Fill:
     """`quantity` of `symbol` traded at `price`; `fee` is positive when paid, in `fee_currency`.
 
     `execution_id` is the broker's, unique within (broker, account): the key that keeps a fill from being
-    counted twice. `currency` is what `price` is counted in. `sequence` is that of the event that booked it.
+    counted twice. `currency` is what `price` is counted in. `sequence` is that of the event that booked it;
+    a correction has its own, and in `corrects_sequence` that of the trade that it goes back to.
     """
 
     fill_id: str
@@ -33,3 +34,9 @@ class Fill:
     sequence: int
     busted: bool = False
     corrects_fill_id: str = ""
+    corrects_sequence: int = 0
+
+    @property
+    def place(self) -> int:
+        """Where it stands among the symbol's trades: a correction takes the place of the trade that it goes back to."""
+        return self.corrects_sequence or self.sequence

@@ -1,6 +1,6 @@
 """A trader's desk at the paper broker: a clock and quotes that the test owns, and every report that came."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -105,6 +105,20 @@ class Desk:
     def limit(self, price: str, client_order_id: str = "", /, **terms: Any) -> Order:
         return self.place(client_order_id, type=OrderType.LIMIT, limit_price=price, **terms)
 
+    def cancel(self, order: Order) -> None:
+        """Cancel `order` and wait until that has arrived."""
+        self.broker.cancel(order)
+        self.pass_time(ARRIVES)
+
+    def replace(self, order: Order, version: int = 2, **terms: Any) -> Order:
+        """Replace `order` and wait until that has arrived; gives the order with the terms asked for."""
+        for name in DECIMALS & terms.keys():
+            terms[name] = Decimal(terms[name])
+        asked = replace(order.terms, **terms)
+        self.broker.replace(order, asked, version)
+        self.pass_time(ARRIVES)
+        return replace(order, terms=asked)
+
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
@@ -128,6 +142,18 @@ class Desk:
 
     def reason(self, order: Order) -> str:
         return self.of(order)[-1].reason
+
+
+async def desk_with_quote(settings: PaperSettings = PLAIN, start: datetime = TUESDAY_NOON) -> Desk:
+    """An open desk, with 5 to buy at 101 and 5 to sell at 99."""
+    desk = await Desk(settings, start).open()
+    for symbol in (COIN, STOCK):
+        desk.quotes.show(symbol, "99", "101", "5", "5")
+    return desk
+
+
+def types(known: Sequence[ExecutionReport] | None) -> list[ExecType] | None:
+    return None if known is None else [report.type for report in known]
 
 
 def booked(order: Order, reports: Iterable[ExecutionReport], asked: Mapping[int, OrderTerms] | None = None) -> Order:

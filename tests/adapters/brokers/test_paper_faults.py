@@ -8,7 +8,7 @@ import pytest
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import OrderType, TimeInForce
-from tests.adapters.brokers.paper_desk import ARRIVES, COIN, PLAIN, Desk, booked
+from tests.adapters.brokers.paper_desk import COIN, PLAIN, Desk, booked
 
 X = ExecType
 ORDERS = 60
@@ -56,8 +56,7 @@ async def test_a_lost_answer_was_executed_all_the_same_and_find_tells() -> None:
     known = await desk.broker.find(order)
     assert known is not None
     assert [report.type for report in known] == [X.NEW]
-    desk.broker.cancel(order)
-    desk.pass_time(ARRIVES)
+    desk.cancel(order)
     assert desk.told(order) == []
     assert (await desk.broker.find(order) or ())[-1].type is X.CANCELED
 

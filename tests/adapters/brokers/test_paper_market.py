@@ -1,28 +1,18 @@
-"""How orders meet the quote: every order type, prices, sizes, priority, fees."""
+"""How orders meet the quote: prices, sizes, priority, fees."""
 
-import sys
 from dataclasses import replace
 from decimal import Decimal
-from types import FrameType
 
 import pytest
 
-from adapters.brokers.paper_settings import PaperSettings
-from domain.decimals import ZERO
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import Liquidity, OrderType, Side, TimeInForce
-from tests.adapters.brokers.paper_desk import COIN, PLAIN, STOCK, Desk
+from tests.adapters.brokers.paper_desk import COIN, PLAIN, STOCK, Desk, desk_with_quote
 
 X = ExecType
 
 
-async def desk_with_quote(settings: PaperSettings = PLAIN) -> Desk:
-    desk = await Desk(settings).open()
-    desk.quotes.show(COIN, "99", "101", "5", "5")
-    return desk
-
-
-# -- market orders ----------------------------------------------------------------------------------
+# -- market orders ---------------------------------------------------------------------------------
 
 
 async def test_a_market_order_is_acknowledged_and_takes_the_quote() -> None:
@@ -77,7 +67,7 @@ async def test_a_limit_order_does_not_slip() -> None:
     assert desk.fills(desk.limit("150")) == [("1", "101")]
 
 
-# -- fees -------------------------------------------------------------------------------------------
+# -- fees ------------------------------------------------------------------------------------------
 
 
 async def test_takers_and_makers_pay_their_own_rate_of_the_notional() -> None:
@@ -94,7 +84,7 @@ async def test_no_fill_costs_less_than_the_minimum_fee() -> None:
     assert desk.of(desk.place())[-1].fee == Decimal(1)
 
 
-# -- limit orders -----------------------------------------------------------------------------------
+# -- limit orders ----------------------------------------------------------------------------------
 
 
 async def test_a_limit_order_rests_and_makes_at_its_own_price_once_the_market_comes_to_it() -> None:
@@ -165,10 +155,12 @@ async def test_a_side_without_a_price_or_size_trades_with_nobody() -> None:
     desk.quotes.show(COIN, "0", "101", "5", "0")
     buy, sell = desk.place(), desk.place(side=Side.SELL)
     stop = desk.place(side=Side.SELL, type=OrderType.STOP, stop_price="90")
+    desk.quotes.show(COIN, "99", "0", "5", "0")
+    assert desk.told(desk.limit("100", post_only=True)) == [X.NEW]
     assert desk.told(buy) == desk.told(sell) == desk.told(stop) == [X.NEW]
 
 
-# -- post_only --------------------------------------------------------------------------------------
+# -- post_only -------------------------------------------------------------------------------------
 
 
 async def test_a_post_only_order_that_would_trade_at_once_is_rejected() -> None:
@@ -192,7 +184,7 @@ async def test_a_post_only_order_that_came_before_any_quote_is_canceled_rather_t
     assert desk.told(order) == [X.NEW, X.CANCELED]
 
 
-# -- immediate or cancel, fill or kill --------------------------------------------------------------
+# -- immediate or cancel, fill or kill -------------------------------------------------------------
 
 
 async def test_what_an_ioc_order_cannot_fill_at_once_is_canceled() -> None:
@@ -226,103 +218,7 @@ async def test_a_fok_order_fills_wholly_or_not_at_all() -> None:
     assert desk.told(too_late) == [X.NEW, X.CANCELED]
 
 
-# -- stops ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("side", "stop", "before", "reached", "price"),
-    [
-        (Side.BUY, "103", ("101", "102.99"), ("102", "103"), "103"),
-        (Side.SELL, "97", ("97.01", "98"), ("97", "98"), "97"),
-    ],
-)
-async def test_a_stop_triggers_on_the_price_it_would_trade_at_and_works_as_a_market_order(
-    side: Side, stop: str, before: tuple[str, str], reached: tuple[str, str], price: str
-) -> None:
-    desk = await desk_with_quote()
-    order = desk.place(side=side, type=OrderType.STOP, stop_price=stop)
-    desk.show(COIN, *before)
-    assert desk.told(order) == [X.NEW]
-    desk.show(COIN, *reached)
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-    assert desk.of(order)[1].price == Decimal(stop)
-    assert desk.fills(order) == [("1", price)]
-
-
-async def test_a_stop_that_the_market_has_passed_triggers_as_it_comes() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(type=OrderType.STOP, stop_price="100")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-
-
-async def test_stops_trigger_nearest_first_and_share_the_quote() -> None:
-    desk = await desk_with_quote()
-    far = desk.place(type=OrderType.STOP, stop_price="104")
-    near = desk.place(type=OrderType.STOP, stop_price="103")
-    desk.show(COIN, "104", "105", "1", "1.5")
-    assert (desk.fills(near), desk.fills(far)) == ([("1", "105")], [("0.5", "105")])
-
-
-async def test_a_triggered_stop_limit_works_as_a_limit_order() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(type=OrderType.STOP_LIMIT, stop_price="103", limit_price="103.5")
-    desk.show(COIN, "103", "104")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED]
-    desk.show(COIN, "101", "102")
-    assert desk.fills(order) == [("1", "103.5")]
-    assert desk.of(order)[-1].liquidity is Liquidity.MAKER
-
-
-async def test_a_triggered_stop_limit_that_crosses_takes_at_the_quote() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(type=OrderType.STOP_LIMIT, stop_price="103", limit_price="105")
-    desk.show(COIN, "103", "104")
-    assert desk.fills(order) == [("1", "104")]
-
-
-async def test_a_triggered_stop_with_ioc_does_not_rest() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(quantity="3", type=OrderType.STOP, stop_price="103", time_in_force=TimeInForce.IOC)
-    desk.show(COIN, "102", "103", "1", "1")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE, X.CANCELED]
-
-
-# -- trailing stops ---------------------------------------------------------------------------------
-
-
-async def test_a_trailing_stop_follows_the_market_and_triggers_when_it_turns() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2")
-    for bid in ("100", "103", "101.01"):
-        desk.show(COIN, bid, "110")
-    assert desk.told(order) == [X.NEW]
-    desk.show(COIN, "101", "110")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-    assert desk.of(order)[1].price == Decimal(101)
-
-
-async def test_a_trailing_buy_stop_follows_the_ask_down_by_percent_and_its_stop_lies_on_the_tick() -> None:
-    desk = await desk_with_quote()
-    order = desk.place(type=OrderType.TRAILING_STOP, trail_percent="3")
-    desk.show(COIN, "60", "77.77")
-    desk.show(COIN, "60", "80.10")
-    assert desk.told(order) == [X.NEW]
-    desk.show(COIN, "60", "80.11")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-    assert desk.of(order)[1].price == Decimal("80.11")  # 77.77 x 1.03 = 80.1031
-
-
-async def test_a_trailing_stop_begins_with_the_first_quote_that_it_sees() -> None:
-    desk = await Desk().open()
-    order = desk.place(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2")
-    desk.show(COIN, "100", "101")
-    desk.show(COIN, "98.01", "101")
-    assert desk.told(order) == [X.NEW]
-    desk.show(COIN, "98", "101")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-
-
-# -- reduce_only ------------------------------------------------------------------------------------
+# -- reduce_only -----------------------------------------------------------------------------------
 
 
 async def test_a_reduce_only_order_without_a_position_to_reduce_is_rejected() -> None:
@@ -340,6 +236,14 @@ async def test_a_reduce_only_order_fills_no_more_than_the_position() -> None:
     order = desk.place(quantity="3", side=Side.SELL, reduce_only=True)
     assert desk.told(order) == [X.NEW, X.TRADE, X.CANCELED]
     assert desk.fills(order) == [("2", "99")]
+
+
+async def test_a_reduce_only_order_smaller_than_the_position_fills_its_own_quantity() -> None:
+    desk = await desk_with_quote()
+    desk.place(quantity="4")
+    order = desk.place(quantity="3", side=Side.SELL, reduce_only=True)
+    assert desk.told(order) == [X.NEW, X.TRADE]
+    assert desk.fills(order) == [("3", "99")]
 
 
 async def test_a_resting_reduce_only_order_is_canceled_when_its_position_is_gone() -> None:
@@ -366,59 +270,3 @@ async def test_positions_that_were_there_before_are_held_against_reduce_only() -
     desk.quotes.show(COIN, "99", "101")
     assert desk.fills(desk.place(quantity="3", reduce_only=True)) == [("2", "101")]
     assert desk.told(desk.place(reduce_only=True)) == [X.REJECTED]
-
-
-# -- cost -------------------------------------------------------------------------------------------
-
-
-class Calls:
-    """Counts the calls made while it is entered: a measure of work that no other load can disturb."""
-
-    count = 0
-
-    def __enter__(self) -> "Calls":
-        sys.setprofile(self._seen)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        sys.setprofile(None)
-
-    def _seen(self, frame: FrameType, event: str, argument: object) -> None:
-        self.count += event in ("call", "c_call")
-
-
-async def calls_of_a_look(resting: int) -> int:
-    desk = await desk_with_quote()
-    for n in range(resting):
-        price = str(Decimal(50) + Decimal(n % 4000) / 100)
-        desk.send(type=OrderType.LIMIT, limit_price=price, time_in_force=TimeInForce.GTC)
-        desk.send(type=OrderType.STOP, stop_price=str(Decimal(price) + 100), time_in_force=TimeInForce.GTC)
-        desk.send(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="40", time_in_force=TimeInForce.GTC)
-    crossing = desk.limit("100", time_in_force=TimeInForce.GTC)
-    desk.pass_time(1)
-    desk.quotes.show(COIN, "99.2", "99.9", "5", "1")
-    with Calls() as calls:
-        desk.pass_time(0.1)
-    assert desk.fills(crossing) == [("1", "100")]
-    return calls.count
-
-
-async def test_a_new_quote_costs_the_same_however_many_orders_it_does_not_reach() -> None:
-    assert await calls_of_a_look(3_400) <= await calls_of_a_look(10) + 20
-
-
-async def test_without_a_new_quote_nothing_is_matched() -> None:
-    desk = await desk_with_quote()
-    desk.limit("100", time_in_force=TimeInForce.GTC)
-    desk.pass_time(0.5)
-    with Calls() as idle:
-        desk.pass_time(0.1)
-    desk.quotes.show(COIN, "99", "101")
-    with Calls() as busy:
-        desk.pass_time(0.1)
-    assert idle.count < busy.count
-
-
-async def test_the_fees_of_a_free_venue_are_nothing() -> None:
-    desk = await desk_with_quote(replace(PLAIN, taker_fee_rate=ZERO))
-    assert desk.of(desk.place())[-1].fee == ZERO

@@ -1,3 +1,4 @@
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -19,18 +20,18 @@ def test_any_rate_above_zero_damages_reports(rate: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "rule"),
     [
-        ("lose_rate", 1.5, "paper.lose_rate: must lie in 0..1"),
-        ("reject_rate", -0.1, "paper.reject_rate: must lie in 0..1"),
-        ("delay_rate", float("nan"), "paper.delay_rate: must lie in 0..1"),
-        ("taker_fee_rate", Decimal(2), "paper.taker_fee_rate: must lie in 0..1"),
-        ("minimum_fee", Decimal(-1), "paper.minimum_fee: must not be negative"),
-        ("latency_seconds", -1.0, "paper.latency_seconds: must not be negative"),
-        ("match_interval_seconds", 0.0, "paper.match_interval_seconds: must be above zero"),
-        ("remembered_orders", 0, "paper.remembered_orders: must be above zero"),
-        ("slippage", Decimal(1), "paper.slippage: must lie in 0..1, 1 excluded"),
+        ("lose_rate", 1.5, "lose_rate: must lie in 0..1"),
+        ("reject_rate", -0.1, "reject_rate: must lie in 0..1"),
+        ("delay_rate", float("nan"), "delay_rate: must lie in 0..1"),
+        ("taker_fee_rate", Decimal(2), "taker_fee_rate: must lie in 0..1"),
+        ("minimum_fee", Decimal(-1), "minimum_fee: must not be negative"),
+        ("latency_seconds", -1.0, "latency_seconds: must not be negative"),
+        ("match_interval_seconds", 0.0, "match_interval_seconds: must be above zero"),
+        ("remembered_orders", 0, "remembered_orders: must be above zero"),
+        ("slippage", Decimal(1), "slippage: must lie in 0..1, 1 excluded"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named_with_its_rule(setting: str, value: Any, rule: str) -> None:
     settings: dict[str, Any] = {setting: value}
-    with pytest.raises(ValueError, match=rule.replace(".", r"\.")):
+    with pytest.raises(ValueError, match=re.escape(rule)):
         PaperSettings(**settings)

@@ -1,0 +1,66 @@
+"""What a look at the market costs, counted in calls."""
+
+import sys
+from dataclasses import replace
+from decimal import Decimal
+from types import FrameType
+
+from domain.decimals import ZERO
+from domain.trading.value_objects.execution_report import ExecType
+from domain.trading.value_objects.order_type import OrderType, Side, TimeInForce
+from tests.adapters.brokers.paper_desk import COIN, PLAIN, desk_with_quote
+
+X = ExecType
+
+
+class Calls:
+    """Counts the calls made while it is entered: a measure of work that no other load can disturb."""
+
+    count = 0
+
+    def __enter__(self) -> "Calls":
+        sys.setprofile(self._seen)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.setprofile(None)
+
+    def _seen(self, frame: FrameType, event: str, argument: object) -> None:
+        self.count += event in ("call", "c_call")
+
+
+async def calls_of_a_look(resting: int) -> int:
+    desk = await desk_with_quote()
+    for n in range(resting):
+        price = str(Decimal(50) + Decimal(n % 4000) / 100)
+        desk.send(type=OrderType.LIMIT, limit_price=price, time_in_force=TimeInForce.GTC)
+        desk.send(type=OrderType.STOP, stop_price=str(Decimal(price) + 100), time_in_force=TimeInForce.GTC)
+        desk.send(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="40", time_in_force=TimeInForce.GTC)
+    crossing = desk.limit("100", time_in_force=TimeInForce.GTC)
+    desk.pass_time(1)
+    desk.quotes.show(COIN, "99.2", "99.9", "5", "1")
+    with Calls() as calls:
+        desk.pass_time(0.1)
+    assert desk.fills(crossing) == [("1", "100")]
+    return calls.count
+
+
+async def test_a_new_quote_costs_the_same_however_many_orders_it_does_not_reach() -> None:
+    assert await calls_of_a_look(3_400) <= await calls_of_a_look(10) + 20
+
+
+async def test_without_a_new_quote_nothing_is_matched() -> None:
+    desk = await desk_with_quote()
+    desk.limit("100", time_in_force=TimeInForce.GTC)
+    desk.pass_time(0.5)
+    with Calls() as idle:
+        desk.pass_time(0.1)
+    desk.quotes.show(COIN, "99", "101")
+    with Calls() as busy:
+        desk.pass_time(0.1)
+    assert idle.count < busy.count
+
+
+async def test_the_fees_of_a_free_venue_are_nothing() -> None:
+    desk = await desk_with_quote(replace(PLAIN, taker_fee_rate=ZERO))
+    assert desk.of(desk.place())[-1].fee == ZERO

@@ -1,0 +1,144 @@
+"""The contract's calls as a client without stubs makes them: by name, with a good request for each that is built."""
+
+from typing import Any, Final, NamedTuple
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from quantmesh.marketdata.v1 import market_data_service_pb2
+from quantmesh.risk.v1 import risk_service_pb2
+from quantmesh.strategy.v1 import strategy_service_pb2
+from quantmesh.trading.v1 import account_service_pb2, order_service_pb2
+
+_FILES: Final = (
+    order_service_pb2,
+    account_service_pb2,
+    risk_service_pb2,
+    market_data_service_pb2,
+    strategy_service_pb2,
+)
+METHODS: Final[dict[str, MethodDescriptor]] = {
+    f"{service.name}/{method.name}": method
+    for file in _FILES
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+
+ACCOUNT: Final = "demo"
+_HERE: Final = {"account_id": ACCOUNT}
+_SPAN: Final = ("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z")
+
+
+def _order(client_order_id: str, side: str = "SIDE_BUY", **terms: Any) -> dict[str, Any]:
+    terms = terms or {"limit": {"price": "187.25"}}
+    return {"client_order_id": client_order_id, "symbol": "AAPL", "side": side, "quantity": "10", **terms}
+
+
+_BRACKET: Final = {
+    "entry": _order("entry"),
+    "take_profit": _order("profit", "SIDE_SELL", limit={"price": "200"}),
+    "stop_loss": _order("loss", "SIDE_SELL", stop={"stop_price": "150"}),
+}
+
+# Several where a request can have several forms.
+GOOD: Final[dict[str, list[dict[str, Any]]]] = {
+    "OrderService/PlaceOrder": [{**_HERE, "order": _order("c-1")}],
+    "OrderService/PlaceOrders": [{**_HERE, "orders": [_order("c-1"), _order("c-2")]}],
+    "OrderService/PlaceOrderGroup": [
+        {**_HERE, "bracket": _BRACKET},
+        {**_HERE, "oco": {"orders": [_order("c-1"), _order("c-2")]}},
+        {**_HERE, "oto": {"parent": _order("c-1"), "children": [_order("c-2", "SIDE_SELL")]}},
+    ],
+    "OrderService/ReplaceOrder": [{**_HERE, "client_order_id": "nobody", "quantity": "11"}],
+    "OrderService/CancelOrder": [{**_HERE, "client_order_id": "nobody"}],
+    "OrderService/CancelOrders": [_HERE],
+    "OrderService/GetOrder": [{**_HERE, "client_order_id": "nobody"}],
+    "OrderService/ListOrders": [_HERE],
+    "OrderService/ListFills": [_HERE],
+    "OrderService/ListOrderEvents": [_HERE],
+    "OrderService/StreamOrderEvents": [_HERE],
+    "OrderService/StreamFills": [_HERE],
+    "OrderService/OrderSession": [
+        {"command_id": "1", "open": _HERE},
+        {"command_id": "2", "place": {"order": _order("c-1")}},
+        {"command_id": "3", "replace": {"client_order_id": "nobody", "quantity": "11"}},
+        {"command_id": "4", "cancel": {"client_order_id": "nobody"}},
+        {"command_id": "5", "cancel_all": {}},
+    ],
+    "OrderService/ListBrokers": [{}],
+    "AccountService/CreateAccount": [{"account_id": "other", "broker": "paper", "base_currency": "USD"}],
+    "AccountService/GetAccount": [_HERE],
+    "AccountService/ListAccounts": [{}],
+    "AccountService/GetPortfolio": [_HERE],
+    "AccountService/ListPositions": [_HERE],
+    "AccountService/StreamPortfolio": [_HERE],
+    "RiskService/GetRiskProfile": [_HERE],
+    "RiskService/UpdateRiskProfile": [{**_HERE, "risk_profile": {"max_order_quantity": "1000"}}],
+    "RiskService/CheckOrder": [{**_HERE, "order": _order("c-1")}],
+    "MarketDataService/SearchInstruments": [{"query": "apple"}],
+    "MarketDataService/GetInstrument": [{"symbol": "AAPL"}],
+    "MarketDataService/ListInstruments": [{}],
+    "MarketDataService/ListBars": [
+        {"symbol": "AAPL", "interval": "BAR_INTERVAL_ONE_HOUR", "start_time": _SPAN[0], "end_time": _SPAN[1]}
+    ],
+    "MarketDataService/GetQuote": [{"symbol": "AAPL"}],
+    "MarketDataService/BatchGetQuotes": [{"symbols": ["AAPL", "SAP"]}],
+    "MarketDataService/GetOrderBook": [{"symbol": "AAPL"}],
+    "MarketDataService/StreamQuotes": [{"symbols": ["AAPL"]}],
+    "MarketDataService/StreamTrades": [{"symbols": ["AAPL"]}],
+    "MarketDataService/StreamBars": [{"symbols": ["AAPL"], "interval": "BAR_INTERVAL_ONE_MINUTE"}],
+    "MarketDataService/Subscribe": [
+        {"request_id": "1", "subscribe": {"channel": "CHANNEL_QUOTES", "symbols": ["AAPL"]}},
+        {"request_id": "2", "unsubscribe": {"channel": "CHANNEL_QUOTES"}},
+    ],
+    "MarketDataService/ListProviders": [{}],
+}
+
+
+class Rpc(NamedTuple):
+    """One RPC over one channel. Requests may be bytes that are no message."""
+
+    channel: grpc.aio.Channel
+    name: str
+
+    @property
+    def method(self) -> MethodDescriptor:
+        return METHODS[self.name]
+
+    @property
+    def path(self) -> str:
+        return f"/{self.method.containing_service.full_name}/{self.method.name}"
+
+    def good_requests(self) -> list[Any]:
+        """A good request of each form."""
+        return [ParseDict(content, GetMessageClass(self.method.input_type)()) for content in GOOD[self.name]]
+
+    async def first_answer(self, request: Message | bytes) -> Any:
+        """The answer, or the first one of a stream, which is then left."""
+        if not self.method.server_streaming:
+            return await self.channel.unary_unary(self.path, *self._coding())(request)
+        if not self.method.client_streaming:
+            return await _first(self.channel.unary_stream(self.path, *self._coding())(request))
+        return await _first(self.channel.stream_stream(self.path, *self._coding())(iter([request])))
+
+    def conversation(self) -> Any:
+        """A call of a bidirectional stream, to write to and read from."""
+        return self.channel.stream_stream(self.path, *self._coding())()
+
+    def _coding(self) -> tuple[Any, Any]:
+        return _serialized, GetMessageClass(self.method.output_type).FromString
+
+
+async def _first(call: Any) -> Any:
+    try:
+        return await call.read()
+    finally:
+        call.cancel()
+
+
+def _serialized(request: Message | bytes) -> bytes:
+    return request if isinstance(request, bytes) else request.SerializeToString()
+

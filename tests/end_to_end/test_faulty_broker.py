@@ -1,0 +1,35 @@
+"""A broker that delays, repeats, reorders and loses its answers: every order settles, and none is doubled."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.end_to_end.audit import audit
+from tests.end_to_end.followers import Followers
+from tests.end_to_end.traders import Traders
+from tests.support.server import Site
+
+_FAULTS = {
+    "paper_delay_rate": 0.2,
+    "paper_repeat_rate": 0.2,
+    "paper_reorder_rate": 0.2,
+    "paper_lose_rate": 0.2,
+    "paper_max_fault_delay_seconds": 0.5,
+    "watch_answer_timeout": 0.5,
+    "watch_absence_proof": 0.5,
+    "watch_ask_interval": 0.1,
+}
+_STEPS = 60
+
+
+async def test_all_orders_settle_and_the_books_stay_true(tmp_path: Path) -> None:
+    traders = Traders()
+    followers = Followers(traders.account_id)
+    with Site(tmp_path, settings=_FAULTS).start() as server:
+        async with server.client() as client:
+            await traders.open_account(client)
+            await traders.trade(client, _STEPS)
+            books = await audit(client, traders, followers)
+    assert len(books.orders) > 300
+    assert len(books.fills) > 100
+    happened = Counter(event.WhichOneof("event") for event in books.events)
+    assert happened["submission_unknown"] > 10

@@ -1,0 +1,465 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.persistence.store import Store
+from application.ports.journal import AccountSnapshot, Batch, Fenced, JournalUnavailable
+from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.trading.aggregates.account import Account
+from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
+from domain.trading.entities.fill import Fill
+from domain.trading.entities.position import Position
+from domain.trading.events.order_events import Event, EventType
+from domain.trading.value_objects.money import Money
+from domain.trading.value_objects.order_type import Side
+from tests.support.domain_values import values
+from tests.support.ledger import D, FailingAt, Ledger
+
+OpenStore = Callable[..., Awaitable[Store]]
+
+BEFORE_COMMIT = [
+    "journal_begin",
+    "journal_begin_done",
+    "journal_insert",
+    "journal_insert_done",
+    "journal_commit",
+]
+
+
+async def loaded(store: Store, account_id: str = "desk") -> AccountSnapshot:
+    snapshot = await store.journal.load(account_id)
+    assert snapshot is not None
+    return snapshot
+
+
+async def events(store: Store, account_id: str = "desk") -> list[Event]:
+    return list(await store.orders.events(account_id, 0, 10_000))
+
+
+# -- what is written ------------------------------------------------------------------------------------
+
+
+async def test_an_account_that_was_never_opened_is_not_there(store: Store) -> None:
+    assert await store.journal.load("desk") is None
+    assert list(await store.journal.account_ids()) == []
+
+
+async def test_a_new_account_is_loaded_as_it_was_opened(store: Store, ledger: Ledger) -> None:
+    assert await loaded(store) == AccountSnapshot(
+        account=ledger.account,
+        sequence=1,
+        risk_profile=RiskProfile("desk", max_order_quantity=D(500)),
+        cash=[Money(D("1000000"), "USD")],
+        positions=[],
+        orders=[],
+        fills=[],
+    )
+
+
+async def test_an_account_without_a_profile_of_its_own_has_the_default_limits(store: Store) -> None:
+    batch = Ledger().opened()
+    batch.risk_profiles.clear()
+    await store.journal.append(batch)
+    assert (await loaded(store)).risk_profile == RiskProfile("desk")
+
+
+async def test_every_account_is_listed(store: Store) -> None:
+    for account_id in ("desk-2", "desk-1", "Desk-3"):
+        await store.journal.append(Ledger(account_id).opened())
+    assert sorted(await store.journal.account_ids()) == ["Desk-3", "desk-1", "desk-2"]
+
+
+async def test_a_batch_writes_events_and_read_models_together(store: Store, ledger: Ledger) -> None:
+    order = ledger.place("c-1", tags=(("desk", "7"),), strategy_id="s-1")
+    fill = ledger.fill(order, "x-1")
+    position = ledger.hold("ACME", 1)
+    ledger.batch.cash["desk", "EUR"] = Money(D("-12.50"), "EUR")
+    profile = RiskProfile("desk", version=2)
+    ledger.batch.risk_profiles["desk"] = profile
+    batch = ledger.take()
+    await store.journal.append(batch)
+
+    snapshot = await loaded(store)
+    assert snapshot.sequence == 3
+    assert snapshot.risk_profile == profile
+    assert sorted(snapshot.cash, key=lambda money: money.currency) == [
+        Money(D("-12.50"), "EUR"),
+        Money(D("1000000"), "USD"),
+    ]
+    assert list(snapshot.positions) == [position]
+    assert list(snapshot.orders) == list(batch.orders.values())
+    assert list(snapshot.fills) == [fill]
+    assert (await events(store))[1:] == batch.events
+
+
+async def test_an_event_keeps_the_order_as_it_was_then(store: Store, ledger: Ledger) -> None:
+    placed = ledger.place("c-1")
+    accepted = ledger.change(placed)
+    await store.journal.append(ledger.take())
+    assert [event.order for event in await events(store)] == [None, placed, accepted]
+    assert list((await loaded(store)).orders) == [accepted]
+
+
+async def test_an_order_that_changes_again_replaces_what_was_stored(store: Store, ledger: Ledger) -> None:
+    placed = ledger.place("c-1")
+    await store.journal.append(ledger.take())
+    accepted = ledger.change(placed)
+    await store.journal.append(ledger.take())
+    assert list((await loaded(store)).orders) == [accepted]
+
+
+async def test_one_batch_may_be_about_many_accounts(store: Store) -> None:
+    batch = Batch()
+    ledgers = [Ledger(f"desk-{number}") for number in range(3)]
+    for ledger in ledgers:
+        batch.merge(ledger.opened())
+        ledger.place("c-1")
+        batch.merge(ledger.take())
+    await store.journal.append(batch)
+    assert [(await loaded(store, ledger.account_id)).sequence for ledger in ledgers] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 300])
+async def test_a_batch_may_be_of_any_size(store: Store, ledger: Ledger, size: int) -> None:
+    orders = [ledger.place(f"c-{number}") for number in range(size)]
+    await store.journal.append(ledger.take())
+    snapshot = await loaded(store)
+    assert snapshot.sequence == size + 1
+    assert list(snapshot.orders) == orders
+
+
+async def test_a_batch_without_anything_writes_nothing(store: Store, ledger: Ledger) -> None:
+    await store.journal.append(Batch())
+    assert (await loaded(store)).sequence == 1
+
+
+# Whatever the fields hold comes back equal: the account is new for each example, the database is not.
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_whatever_is_written_comes_back_equal(store: Store, data: st.DataObject) -> None:
+    account_id = f"desk-{len(await store.journal.account_ids())}"
+    mine = {"account_id": st.just(account_id)}
+    one = {"sequence": st.just(1), **mine}
+    order = data.draw(values(Order, state=st.just(OrderStatus.NEW), created_sequence=st.just(1), **mine))
+    event = data.draw(values(Event, order=st.just(order) | st.none(), **one))
+    fill = data.draw(values(Fill, order_id=st.just(order.order_id), **one))
+    account, profile = data.draw(values(Account, **mine)), data.draw(values(RiskProfile, **mine))
+    position, money = data.draw(values(Position, **mine)), data.draw(values(Money))
+    batch = Batch(
+        events=[event],
+        orders={(account_id, order.order_id): order},
+        fills={(account_id, fill.execution_id): fill},
+        positions={(account_id, position.symbol): position},
+        cash={(account_id, money.currency): money},
+        accounts={account_id: account},
+        risk_profiles={account_id: profile},
+    )
+    await store.journal.append(batch)
+    assert await events(store, account_id) == [event]
+    assert await loaded(store, account_id) == AccountSnapshot(account, 1, profile, [money], [position], [order], [fill])
+
+
+# -- what a start reads ---------------------------------------------------------------------------------
+
+
+async def test_closed_orders_and_their_fills_stay_where_they_are(store: Store, ledger: Ledger) -> None:
+    over, working = ledger.place("c-over"), ledger.place("c-working")
+    ledger.fill(over, "x-over")
+    ledger.cancel(over)
+    fill = ledger.fill(working, "x-working")
+    await store.journal.append(ledger.take())
+    snapshot = await loaded(store)
+    assert [order.order_id for order in snapshot.orders] == [working.order_id]
+    assert list(snapshot.fills) == [fill]
+
+
+async def test_a_closed_member_is_loaded_while_its_group_is_open(store: Store, ledger: Ledger) -> None:
+    parent = ledger.place("c-parent", group_id="g-1")
+    child = ledger.place("c-child", group_id="g-1")
+    for client_order_id in ("c-a", "c-b"):
+        ledger.cancel(ledger.place(client_order_id, group_id="g-over"))
+    fill = ledger.fill(parent, "x-1")
+    closed = ledger.cancel(parent)
+    await store.journal.append(ledger.take())
+    snapshot = await loaded(store)
+    assert list(snapshot.orders) == [closed, child]
+    assert list(snapshot.fills) == [fill]
+
+    ledger.cancel(child)
+    await store.journal.append(ledger.take())
+    assert list((await loaded(store)).orders) == []
+
+
+async def test_orders_are_loaded_in_the_order_they_were_placed(store: Store, ledger: Ledger) -> None:
+    placed = [ledger.place(f"c-{number}") for number in range(5)]
+    await store.journal.append(ledger.take())
+    for order in (placed[3], placed[0]):
+        ledger.change(order)
+        await store.journal.append(ledger.take())
+    loaded_ids = [order.order_id for order in (await loaded(store)).orders]
+    assert loaded_ids == [order.order_id for order in placed]
+
+
+async def test_a_flat_position_is_loaded_for_what_it_has_earned(store: Store, ledger: Ledger) -> None:
+    ledger.place("c-1")
+    flat = ledger.hold("ACME", 0)
+    await store.journal.append(ledger.take())
+    assert list((await loaded(store)).positions) == [flat]
+
+
+async def test_an_account_is_loaded_without_the_others(store: Store, ledger: Ledger) -> None:
+    other = Ledger("other")
+    await store.journal.append(other.opened())
+    other.fill(other.place("c-1"), "x-1")
+    other.hold("ACME", 5)
+    await store.journal.append(other.take())
+    snapshot = await loaded(store)
+    assert (list(snapshot.orders), list(snapshot.fills), list(snapshot.positions)) == ([], [], [])
+
+
+# -- lookups --------------------------------------------------------------------------------------------
+
+
+async def test_orders_are_found_by_the_callers_ids_whatever_their_state(store: Store, ledger: Ledger) -> None:
+    first, second = ledger.place("c-1"), ledger.place("c-2")
+    ledger.place("c-3")
+    first = ledger.cancel(first)
+    await store.journal.append(ledger.take())
+    found = await store.journal.orders_by_client_id("desk", ["c-1", "new", "c-2", "c-1"])
+    assert sorted(found, key=lambda order: order.created_sequence) == [first, second]
+    assert list(await store.journal.orders_by_client_id("desk", [])) == []
+    assert list(await store.journal.orders_by_client_id("other", ["c-1"])) == []
+
+
+async def test_orders_are_found_by_their_ids(store: Store, ledger: Ledger) -> None:
+    orders = [ledger.place(f"c-{number}") for number in range(200)]
+    await store.journal.append(ledger.take())
+    found = await store.journal.orders_by_id("desk", {order.order_id for order in orders} | {"none"})
+    assert sorted(found, key=lambda order: order.created_sequence) == orders
+
+
+async def test_fills_of_orders_come_with_the_busted_ones(store: Store, ledger: Ledger) -> None:
+    first, second, third = (ledger.place(f"c-{number}") for number in range(3))
+    kept, other = ledger.fill(first, "x-1"), ledger.fill(second, "x-2")
+    busted = ledger.bust(ledger.fill(first, "x-3"))
+    ledger.fill(third, "x-4")
+    await store.journal.append(ledger.take())
+    found = await store.journal.fills_of_orders("desk", [first.order_id, second.order_id])
+    assert sorted(found, key=lambda fill: fill.sequence) == [kept, other, busted]
+
+
+async def test_fills_of_a_symbol_are_those_that_count_in_the_order_they_were_booked(
+    store: Store, ledger: Ledger
+) -> None:
+    acme, other = ledger.place("c-1"), ledger.place("c-2", symbol="OTHER")
+    fills = [ledger.fill(acme, f"x-{number}") for number in range(12)]
+    ledger.fill(other, "x-other")
+    await store.journal.append(ledger.take())
+    ledger.bust(fills.pop(3))
+    await store.journal.append(ledger.take())
+    assert list(await store.journal.fills_of_symbol("desk", "ACME")) == fills
+
+
+# -- what is refused ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sequence", [1, 2, 4, 5])
+async def test_an_event_that_is_not_the_next_is_refused(store: Store, ledger: Ledger, sequence: int) -> None:
+    ledger.place("c-1")
+    await store.journal.append(ledger.take())
+    ledger.sequence = sequence - 1
+    ledger.place("c-2")
+    with pytest.raises(JournalUnavailable):
+        await store.journal.append(ledger.take())
+    assert [event.sequence for event in await events(store)] == [1, 2]
+
+
+async def test_a_gap_within_a_batch_is_refused(store: Store, ledger: Ledger) -> None:
+    ledger.place("c-1")
+    ledger.place("c-2")
+    del ledger.batch.events[0]
+    with pytest.raises(JournalUnavailable):
+        await store.journal.append(ledger.take())
+    assert len(await events(store)) == 1
+
+
+async def test_a_callers_id_is_never_used_twice(store: Store, ledger: Ledger) -> None:
+    first = ledger.cancel(ledger.place("c-1"))
+    await store.journal.append(ledger.take())
+    ledger.place("c-2")
+    ledger.place("c-1")
+    with pytest.raises(JournalUnavailable) as refused:
+        await store.journal.append(ledger.take())
+    assert refused.value.__cause__ is not None
+    assert [event.sequence for event in await events(store)] == [1, 2, 3]
+    assert list(await store.journal.orders_by_client_id("desk", ["c-1", "c-2"])) == [first]
+
+
+async def test_an_execution_is_never_booked_by_two_events(store: Store, ledger: Ledger) -> None:
+    order = ledger.place("c-1")
+    fill = ledger.fill(order, "x-1")
+    await store.journal.append(ledger.take())
+    ledger.fill(order, "x-1")
+    with pytest.raises(JournalUnavailable) as refused:
+        await store.journal.append(ledger.take())
+    assert refused.value.__cause__ is not None
+    assert list(await store.journal.fills_of_symbol("desk", "ACME")) == [fill]
+
+
+async def test_the_same_execution_id_may_come_from_two_accounts(store: Store, ledger: Ledger) -> None:
+    other = Ledger("other")
+    await store.journal.append(other.opened())
+    for each in (ledger, other):
+        each.fill(each.place("c-1"), "x-1")
+        await store.journal.append(each.take())
+        assert len((await loaded(store, each.account_id)).fills) == 1
+
+
+# -- failures -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", BEFORE_COMMIT)
+async def test_what_fails_before_its_commit_leaves_nothing(
+    store: Store, ledger: Ledger, failing: FailingAt, point: str
+) -> None:
+    before = await loaded(store)
+    failing.point = point
+    ledger.fill(ledger.place("c-1"), "x-1")
+    ledger.hold("ACME", 1)
+    failed = ledger.take()
+    with pytest.raises(JournalUnavailable) as refused:
+        await store.journal.append(failed)
+    assert isinstance(refused.value.__cause__, OSError)
+    assert await loaded(store) == before
+
+    await store.journal.append(failed)
+    assert (await loaded(store)).sequence == 3
+
+
+async def test_what_fails_after_its_commit_is_found_when_it_is_read_back(
+    store: Store, ledger: Ledger, failing: FailingAt
+) -> None:
+    failing.point = "journal_commit_done"
+    order = ledger.place("c-1")
+    with pytest.raises(JournalUnavailable):
+        await store.journal.append(ledger.take())
+    snapshot = await loaded(store)
+    assert (snapshot.sequence, list(snapshot.orders)) == (2, [order])
+    ledger.cancel(order)
+    await store.journal.append(ledger.take())
+    assert (await loaded(store)).sequence == 3
+
+
+async def test_who_does_not_read_back_can_not_write_the_same_events_twice(
+    store: Store, ledger: Ledger, failing: FailingAt
+) -> None:
+    failing.point = "journal_commit_done"
+    ledger.place("c-1")
+    batch = ledger.take()
+    for _ in range(2):
+        with pytest.raises(JournalUnavailable):
+            await store.journal.append(batch)
+    assert len(await events(store)) == 2
+
+
+async def test_a_caller_that_is_cancelled_neither_stops_its_append_nor_harms_the_next(
+    store: Store, ledger: Ledger
+) -> None:
+    for number in range(20):
+        ledger.place(f"cancelled-{number}")
+        append = asyncio.ensure_future(store.journal.append(ledger.take()))
+        await asyncio.sleep(0)
+        append.cancel()
+        await asyncio.wait([append])
+        ledger.place(f"kept-{number}")
+        await store.journal.append(ledger.take())
+    assert [event.sequence for event in await events(store)] == list(range(1, 42))
+    assert len((await loaded(store)).orders) == 40
+
+
+async def test_appends_that_are_asked_for_at_once_are_written_in_turn(store: Store, ledger: Ledger) -> None:
+    batches = []
+    for number in range(20):
+        ledger.place(f"c-{number}")
+        batches.append(ledger.take())
+    await asyncio.gather(*map(store.journal.append, batches))
+    assert [event.sequence for event in await events(store)] == list(range(1, 22))
+
+
+# -- one writer -----------------------------------------------------------------------------------------
+
+
+async def test_each_take_over_raises_the_epoch_by_one(open_another: OpenStore) -> None:
+    first, second = await open_another(), await open_another()
+    assert [await first.journal.take_over(), await second.journal.take_over()] == [1, 2]
+    assert await first.journal.take_over() == 3
+
+
+async def test_who_never_took_over_writes_nothing(open_another: OpenStore) -> None:
+    store = await open_another()
+    with pytest.raises(Fenced):
+        await store.journal.append(Ledger().opened())
+    assert list(await store.journal.account_ids()) == []
+
+
+async def test_a_newer_writer_fences_the_older_one_for_good(
+    store: Store, ledger: Ledger, open_another: OpenStore
+) -> None:
+    newer = await open_another()
+    await newer.journal.take_over()
+    await loaded(newer)
+    ledger.place("from-the-older")
+    refused = ledger.take()
+    for _ in range(2):
+        with pytest.raises(Fenced):
+            await store.journal.append(refused)
+    ledger.sequence = 1
+    order = ledger.place("from-the-newer")
+    await newer.journal.append(ledger.take())
+    assert list((await loaded(store)).orders) == [order]
+    assert [event.sequence for event in await events(newer)] == [1, 2]
+
+
+async def test_while_two_writers_fight_every_answer_is_true(open_another: OpenStore) -> None:
+    """Each takes over again and again and appends until it is fenced. Whatever it was told was written is there,
+    by nobody else, and whatever it was told was not is not.
+    """
+    first, second = await open_another(), await open_another()
+    await first.journal.take_over()
+    await first.journal.append(Ledger().opened())
+    said = await asyncio.gather(_fight(first, "first"), _fight(second, "second"))
+    written = [event.reason for event in (await events(first))[1:]]
+    assert sorted(written) == sorted([*said[0], *said[1]])
+    assert [event.sequence for event in await events(second)] == list(range(1, len(written) + 2))
+    assert all(said)
+
+
+async def _fight(store: Store, name: str) -> list[str]:
+    """What `store` was told was written, by the reasons that its events give."""
+    written: list[str] = []
+    for turn in range(8):
+        await store.journal.take_over()
+        sequence = (await loaded(store)).sequence
+        for number in range(1, 20):
+            reason = f"{name}-{turn}-{number}"
+            time = Ledger().account.created_time
+            event = Event("desk", sequence + number, time, "user:test", EventType.ORDER_PLACED, reason=reason)
+            try:
+                await store.journal.append(Batch(events=[event]))
+            except Fenced:
+                break
+            written.append(reason)
+            await asyncio.sleep(0)
+    return written
+
+
+async def test_sides_and_numbers_of_an_order_survive(store: Store, ledger: Ledger) -> None:
+    order = ledger.place("c-1", side=Side.SELL, quantity=D("0.000000000000000001"), limit_price=D("12E+3"))
+    await store.journal.append(ledger.take())
+    [stored] = (await loaded(store)).orders
+    assert stored == order
+    assert (str(stored.terms.quantity), str(stored.terms.limit_price)) == ("1E-18", "1.2E+4")
