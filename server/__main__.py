@@ -1,5 +1,6 @@
 """The console command: `quantmesh serve` and `quantmesh demo`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ Try it from another terminal: create an account, watch its fills, place an order
 app = typer.Typer(
     help="quantmesh: orders, accounts, risk and market data for other services, over gRPC.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # it takes a default in brackets for markup, and leaves it out
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -68,6 +70,8 @@ def serve(
     except SettingsError as error:
         _complain(str(error))
         raise typer.Exit(2) from None
+    # What gRPC's core would print of a failure, the server says itself, in one line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Here, so that --help and a wrong option are answered without loading gRPC and the database drivers.
     from server import process
 
@@ -78,7 +82,10 @@ def serve(
 def demo(
     seconds: Annotated[float | None, typer.Option(help="How long to trade, about.", min=5)] = None,
 ) -> None:
-    """Start a server of its own, trade a realistic mix of orders through it, and show it live."""
+    """Trade a realistic mix of orders, shown live.
+
+    It starts a server of its own, on a port and a data folder that nobody else uses, and stops it at the end.
+    """
     from server.demo.run import DEFAULT_SECONDS, run_demo
 
     raise typer.Exit(run_demo(DEFAULT_SECONDS if seconds is None else seconds))

@@ -36,6 +36,7 @@ from server.settings import Settings, SettingsError, group
 from server.transport import Transport
 
 _DATABASE_FILE: Final = "quantmesh.db"
+_REFUSING_SECONDS: Final = 0.25
 _SENDING_SECONDS: Final = 0.5
 _ABORTING_SECONDS: Final = 1.0
 _FLUSHING_SECONDS: Final = 2.0
@@ -64,6 +65,7 @@ class Application:
         self._paper = PaperBroker(self._clock, self._market, group("paper", PaperSettings, settings.paper))
         self._store: Store | None = None
         self._engine: TradingEngine | None = None
+        self._engine_runs = False
         self._transport: Transport | None = None
         self._health: HealthService | None = None
 
@@ -98,6 +100,8 @@ class Application:
             self._engine.wake_streams()
         if not await self._lifecycle.drained(self._settings.shutdown_seconds):
             _log.warning("%d calls are cut off by the shutdown", self._lifecycle.under_way)
+        # Callers that are busy meet a clear refusal; one that meets a closing transport sees CANCELLED.
+        await asyncio.sleep(_REFUSING_SECONDS)
         await self._close()
 
     async def _close(self) -> None:
@@ -105,7 +109,7 @@ class Application:
             await self._transport.stop(_SENDING_SECONDS)
             # The transport does not wait for the handlers of calls that it has cut.
             await self._lifecycle.drained(_ABORTING_SECONDS)
-        if self._engine is not None:
+        if self._engine is not None and self._engine_runs:
             try:
                 await asyncio.wait_for(self._engine.stop(), _FLUSHING_SECONDS)
             except TimeoutError:
@@ -151,6 +155,7 @@ class Application:
             await engine.load()
         except JournalUnavailable as error:
             raise SettingsError(f"database: cannot be taken over: {error}") from error
+        self._engine_runs = True
         for writer in engine.writers(self._paper.name):
             held = writer.book.portfolio.positions
             self._paper.adopt_positions(
@@ -173,8 +178,9 @@ def _crash_points(settings: Settings) -> Callable[[str], None]:
 
 
 async def _open_store(settings: Settings, reached: Callable[[str], None]) -> Store:
+    url = settings.database or _embedded(settings.data_dir)
     try:
-        return await open_store(settings.database or _embedded(settings.data_dir), reached)
+        return await open_store(url, reached)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     except Exception as error:

@@ -3,8 +3,8 @@
 The status travels in the trailers, which peers accept up to 8 KiB only, so whatever a request could blow up is cut.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -31,11 +31,13 @@ from server.mapping.risk import check_message
 DOMAIN: Final = "quantmesh"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
-_MOST_VIOLATIONS = 12
-_LONGEST_TEXT = 200
-_LONGEST_MESSAGE = 1_000
-_LARGEST_STATUS = 4_096
-_RETRY_UNAVAILABLE_SECONDS = 0.2
+MessageT = TypeVar("MessageT", bound=Message)
+
+_LONGEST_TEXT: Final = 200
+_LONGEST_MESSAGE: Final = 1_000
+_LARGEST_VIOLATIONS: Final = 2_400
+_LARGEST_STATUS: Final = 4_600
+_RETRY_UNAVAILABLE_SECONDS: Final = 0.2
 
 
 class FieldViolation(NamedTuple):
@@ -91,7 +93,9 @@ def code_of(error: DomainError) -> grpc.StatusCode:
 
 def status_of(error: DomainError, *details: Message) -> Status:
     """`error` as the contract reports it, `details` added to those that its class calls for."""
-    status = Status(code=code_of(error).value[0], message=_cut(error.message, _LONGEST_MESSAGE))
+    # Anything but ASCII would be sent as three characters a byte.
+    message = _cut(error.message.encode("ascii", "backslashreplace").decode(), _LONGEST_MESSAGE)
+    status = Status(code=code_of(error).value[0], message=message)
     metadata = {key: _cut(value) for key, value in error.metadata.items()}
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     for detail in (info, *_explained(error), *details):
@@ -119,22 +123,33 @@ def _explained(error: DomainError) -> list[Message]:
 def _bad_request(error: InvalidArgument) -> BadRequest:
     broken = error.violations if isinstance(error, InvalidRequest) else (FieldViolation(error.field, error.rule),)
     return BadRequest(
-        field_violations=[
-            BadRequest.FieldViolation(field=_cut(field), description=_cut(rule))
-            for field, rule in broken[:_MOST_VIOLATIONS]
-        ]
+        field_violations=_fitting(
+            BadRequest.FieldViolation(field=_cut(field), description=_cut(rule)) for field, rule in broken
+        )
     )
 
 
 def _precondition_failure(error: PreconditionFailed) -> PreconditionFailure:
     return PreconditionFailure(
-        violations=[
+        violations=_fitting(
             PreconditionFailure.Violation(
                 type=violation.rule, subject=_cut(violation.subject), description=_cut(violation.description)
             )
-            for violation in error.violations[:_MOST_VIOLATIONS]
-        ]
+            for violation in error.violations
+        )
     )
+
+
+def _fitting(violations: Iterable[MessageT]) -> list[MessageT]:
+    """The first of them, at least one, that together are small enough."""
+    fitting: list[MessageT] = []
+    size = 0
+    for violation in violations:
+        size += violation.ByteSize()
+        if fitting and size > _LARGEST_VIOLATIONS:
+            break
+        fitting.append(violation)
+    return fitting
 
 
 def _retry_info(seconds: float) -> RetryInfo:
@@ -144,4 +159,4 @@ def _retry_info(seconds: float) -> RetryInfo:
 
 
 def _cut(text: str, longest: int = _LONGEST_TEXT) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

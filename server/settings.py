@@ -48,12 +48,14 @@ class Settings(BaseSettings):
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT; port 0 takes a free one")
     data_dir: Path = Field(default_factory=default_data_dir, description="where SQLite keeps its file")
     database: str = Field("", description="URL of the database; empty: SQLite in the data folder")
-    services: Annotated[tuple[Service, ...], NoDecode] = Field(SERVICES, min_length=1)
+    services: Annotated[tuple[Service, ...], NoDecode] = Field(
+        SERVICES, min_length=1, description="which to serve, separated by commas"
+    )
     reflection: bool | None = Field(None, description="gRPC reflection; unset: on when listening on loopback")
     clock_speed: float = Field(1.0, gt=0, description="seconds of the simulated day that pass in a real one")
     shutdown_seconds: float = Field(5.0, gt=0, le=9, description="what calls under way get to end at a shutdown")
     switch_interval: float = Field(0.0005, gt=0, description="seconds a thread may keep the interpreter to itself")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much to log")
     crash_at: str = Field("", description="for tests alone: POINT or POINT:N, where the process kills itself")
 
     watch: dict[str, Any] = Field(default_factory=dict, description="WatchSettings: how long brokers may be silent")
@@ -125,5 +127,7 @@ def _toml(path: Path, *, required: bool) -> dict[str, Any]:
 
 def _first_line(error: ValidationError, group: str = "") -> str:
     first = error.errors(include_url=False)[0]
+    if first["type"] == "value_error":  # what the settings themselves say, which names the field
+        return ".".join(filter(None, (group, str(first["ctx"]["error"]))))
     path = ".".join(str(part) for part in (group, *first["loc"]) if part != "")
-    return f"{path}: {first['msg']}" if path else first["msg"]
+    return f"{path}: {first['msg']}"

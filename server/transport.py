@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
@@ -75,8 +76,24 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Symbols:
+    """All that is known of the contract. grpcurl asks for methods too, which protobuf's own pool does not find so."""
+
+    def __init__(self) -> None:
+        self._pool = descriptor_pool.Default()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802 # the pool's name for it
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            return self._pool.FindMethodByName(symbol).containing_service.file
+
+
 def _reflection_handlers(services: list[str]) -> dict[str, Handler]:
-    servicer = reflection.ReflectionServicer([*services, *_REFLECTION])
+    servicer = reflection.ReflectionServicer([*services, *_REFLECTION], _Symbols())
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         reflection_pb2.ServerReflectionRequest.FromString,

@@ -55,14 +55,15 @@ class Trail:
     """All groups of one side. Takes and gives prices with the side's sign."""
 
     def __init__(self) -> None:
+        self._newcomers = _Group(_NOT_YET)
         self._groups: list[_Group] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._groups))
+        return len(self._newcomers) + sum(map(len, self._groups))
 
     def add(self, order: PaperOrder) -> None:
         """Trail from the next price that `move` is told."""
-        self._group_at(_NOT_YET).add(order)
+        self._newcomers.add(order)
 
     def add_with_stop(self, order: PaperOrder, stop: Decimal) -> None:
         """Trail from the anchor that belongs to `stop`."""
@@ -70,27 +71,21 @@ class Trail:
             anchor = stop - order.terms.trail_offset
         else:
             anchor = stop / (1 + (1 if stop > 0 else -1) * _percent(order) / 100)
-        self._group_at(anchor).add(order)
+        self._groups.append(_Group(anchor))
+        self._groups[-1].add(order)
 
     def move(self, price: Decimal) -> Iterator[tuple[PaperOrder, Decimal]]:
         """Follow the market to `price`; gives, and lets go of, each order that it triggers, with its stop."""
         moved = [group for group in self._groups if group.anchor >= price]
-        if moved:
-            merged = reduce(_Group.absorb, moved)
-            merged.anchor = price
-            self._groups = [merged, *(group for group in self._groups if group.anchor < price)]
+        merged = reduce(_Group.absorb, moved, self._newcomers)
+        merged.anchor = price
+        self._newcomers = _Group(_NOT_YET)
+        self._groups = [merged, *(group for group in self._groups if group.anchor < price)]
         for group in self._groups:
             while (order := group.reached(price)) is not None:
                 withdraw(order)
                 yield order, group.stop_of(order)
         self._groups = [group for group in self._groups if group]
-
-    def _group_at(self, anchor: Decimal) -> _Group:
-        for group in self._groups:
-            if group.anchor == anchor:
-                return group
-        self._groups.append(_Group(anchor))
-        return self._groups[-1]
 
 
 def _percent(order: PaperOrder) -> Decimal:

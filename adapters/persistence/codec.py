@@ -3,6 +3,7 @@
 A field that the domain gains later needs a default there; then bodies from before it stay readable.
 """
 
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from typing import Any, get_type_hints
@@ -38,6 +39,11 @@ def _definition(field: "Field[Any]") -> tuple[str, Any] | tuple[str, Any, Any]:
 _EventBody = defstruct("_EventBody", map(_definition, _DETAILS), omit_defaults=True, frozen=True)
 _details = attrgetter(*(field.name for field in _DETAILS))
 _decode_details = Decoder(_EventBody).decode
+
+
+def decode_fills(bodies: Iterable[tuple[bytes]]) -> list[Fill]:
+    """Rows of a body each, in the order the fills were booked."""
+    return sorted((decode_fill(body) for (body,) in bodies), key=attrgetter("sequence"))
 
 
 def encode_event(event: Event) -> bytes:

@@ -44,6 +44,10 @@ class Reader(Protocol):
         """The rows of each query, all as of one moment."""
         ...
 
+    async def look_up(self, query: Query) -> list[Row]:
+        """The rows of a query for a few whole keys, the cheapest way there is."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Final
 
 from adapters.persistence import queries
 from adapters.persistence.codec import (
     decode_account,
-    decode_fill,
+    decode_fills,
     decode_order,
     decode_position,
     decode_risk_profile,
@@ -20,7 +21,7 @@ from application.ports.journal import AccountSnapshot, Batch, Fenced, JournalUna
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.trading.value_objects.money import Money
 
-_ACCOUNT = (
+_ACCOUNT: Final = (
     queries.ACCOUNT,
     queries.LAST_SEQUENCE,
     queries.RISK_PROFILE,
@@ -30,6 +31,8 @@ _ACCOUNT = (
     queries.FILLS_OF_LIVE_ORDERS,
 )
 
+_NONE: Final = -1  # an epoch that no database is ever in
+
 
 class SqlJournal(SqlReads):
     """Appends in turn, each to its end: cancelling who waits for one does not stop it."""
@@ -37,7 +40,7 @@ class SqlJournal(SqlReads):
     def __init__(self, writer: Writer, reader: Reader) -> None:
         super().__init__(reader, lambda: JournalUnavailable("the store could not be read"))
         self._writer = writer
-        self._epoch = 0
+        self._epoch = _NONE
         self._turn = asyncio.Lock()
         self._last: dict[str, int] = {}
 
@@ -83,7 +86,7 @@ class SqlJournal(SqlReads):
             cash=[Money(Decimal(amount), currency) for amount, currency in cash],
             positions=[decode_position(body) for (body,) in positions],
             orders=[decode_order(body) for body, _ in orders],
-            fills=[decode_fill(body) for (body,) in fills],
+            fills=decode_fills(fills),
         )
 
     async def account_ids(self) -> Sequence[str]:
@@ -91,5 +94,5 @@ class SqlJournal(SqlReads):
 
     async def close(self) -> None:
         async with self._turn:
-            await self._writer.close()
-        await self._reader.close()
+            await self._reader.close()
+            await self._writer.close()  # last: it leaves no log behind

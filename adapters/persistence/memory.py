@@ -132,7 +132,7 @@ class MemoryJournal(MemoryOrderRepository):
     def __init__(self, database: MemoryDatabase, reached: CrashPoints) -> None:
         super().__init__(database)
         self._reached = reached
-        self._epoch = 0
+        self._epoch: int | None = None
 
     async def take_over(self) -> int:
         self._database.epoch += 1
@@ -151,7 +151,7 @@ class MemoryJournal(MemoryOrderRepository):
         reached = self._reached
         reached("journal_begin")
         reached("journal_begin_done")
-        if not self._epoch or self._epoch != self._database.epoch:
+        if self._epoch != self._database.epoch:
             raise Fenced
         reached("journal_insert")
         reached("journal_insert_done")

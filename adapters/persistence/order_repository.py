@@ -1,6 +1,8 @@
 """The OrderRepository port on a SQL database."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from adapters.persistence import queries
 from adapters.persistence.codec import (
@@ -17,10 +19,14 @@ from adapters.persistence.sql import END
 from domain.errors import Unavailable
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import CLOSED, OrderStatus
 from domain.trading.entities.fill import Fill
 from domain.trading.entities.position import Position
 from domain.trading.events.order_events import Event
 from domain.trading.repositories.order_repository import FillFilter, OrderFilter
+
+# A closed order may still show a request as pending; in any other state that is not closed it is open.
+_SURELY_OPEN: Final = frozenset(OrderStatus) - CLOSED - {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
 
 
 class SqlOrderRepository(SqlReads):
@@ -52,6 +58,8 @@ class SqlOrderRepository(SqlReads):
     async def orders(
         self, account_id: str, where: OrderFilter, after: int | None, limit: int, newest_first: bool
     ) -> Sequence[Order]:
+        if where.statuses and where.statuses <= _SURELY_OPEN:
+            where = replace(where, open_only=True)  # so that a long history is not walked through for a few
         [rows] = await self._read(ORDER_PAGES.query(account_id, where, after, limit, newest_first))
         return [decode_order(body) for (body,) in rows]
 

@@ -113,6 +113,10 @@ class PostgresReader:
         for _ in range(connections):
             self._idle.put_nowait(None)
 
+    async def look_up(self, query: Query) -> list[Row]:
+        [rows] = await self.read(query)
+        return rows
+
     async def read(self, *queries: Query) -> list[list[Row]]:
         statements = [self._statement(query) for query in queries]
         connection = await self._idle.get()

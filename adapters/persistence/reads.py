@@ -6,12 +6,14 @@ from typing import Any
 from sqlalchemy import SelectBase
 
 from adapters.persistence import queries
-from adapters.persistence.codec import decode_fill, decode_order
+from adapters.persistence.codec import decode_fills, decode_order
 from adapters.persistence.database import Reader
 from adapters.persistence.rows import Row
 from adapters.persistence.sql import Query
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
+
+_FEW = 32
 
 
 class SqlReads:
@@ -32,7 +34,14 @@ class SqlReads:
         return rows
 
     async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:
-        return await self._orders(queries.ORDERS_BY_CLIENT_ID, account_id, client_order_ids)
+        if len(client_order_ids) > _FEW:
+            return await self._orders(queries.ORDERS_BY_CLIENT_ID, account_id, client_order_ids)
+        asked = {"account_id": account_id, "ids": list(client_order_ids)}
+        try:
+            rows = await self._reader.look_up((queries.ORDERS_BY_CLIENT_ID, asked))
+        except self._reader.failures as error:
+            raise self._unavailable() from error
+        return [decode_order(body) for (body,) in rows]
 
     async def orders_by_id(self, account_id: str, order_ids: Collection[str]) -> Sequence[Order]:
         return await self._orders(queries.ORDERS_BY_ID, account_id, order_ids)
@@ -42,9 +51,9 @@ class SqlReads:
         return [decode_order(body) for (body,) in rows]
 
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]:
-        found = await self._rows(queries.FILLS_OF_ORDERS, {"account_id": account_id, "ids": list(order_ids)})
-        return [decode_fill(body) for (body,) in found]
+        asked = {"account_id": account_id, "ids": list(order_ids)}
+        return decode_fills(await self._rows(queries.FILLS_OF_ORDERS, asked))
 
     async def fills_of_symbol(self, account_id: str, symbol: str) -> Sequence[Fill]:
-        found = await self._rows(queries.FILLS_OF_SYMBOL, {"account_id": account_id, "symbol": symbol})
-        return [decode_fill(body) for (body,) in found]
+        asked = {"account_id": account_id, "symbol": symbol}
+        return decode_fills(await self._rows(queries.FILLS_OF_SYMBOL, asked))

@@ -81,7 +81,7 @@ orders = Table(
     _body(),
     PrimaryKeyConstraint("account_id", "order_id"),
     UniqueConstraint("account_id", "client_order_id"),
-    Index("ix_orders_created", "account_id", "created_sequence"),
+    Index("ix_orders_created", "account_id", "created_sequence", "created_time"),
     Index("ix_orders_symbol", "account_id", "symbol", "created_sequence"),
 )
 IS_OPEN = orders.c.is_open == true()
@@ -133,6 +133,6 @@ def _index_where_present(name: str, column: Column[str], *then: Column[int]) -> 
 
 
 _index_where_present("ix_orders_strategy", orders.c.strategy_id, orders.c.created_sequence)
-_index_where_present("ix_orders_group", orders.c.group_id)
+_index_where_present("ix_orders_group", orders.c.group_id, orders.c.created_sequence)
 _index_where_present("ix_fills_strategy", fills.c.strategy_id, fills.c.sequence)
 _index_where_present("ix_journal_order", journal.c.order_id, journal.c.sequence)

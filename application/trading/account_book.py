@@ -60,6 +60,7 @@ class AccountBook:
         self.fills: dict[str, dict[str, Fill]] = {}
         self.symbol_fills: dict[str, list[Fill]] = {}
         self.early: dict[tuple[str, str], ExecutionReport] = {}
+        self.quoted: set[str] = set()
         self.groups: dict[str, list[str]] = {}
         self.open_orders: dict[str, OpenOrders] = {}
         self.batch = Batch()

@@ -26,10 +26,11 @@ async def hydrate(
         needs = command.needs()
         client_ids.update((i, None) for i in needs.client_order_ids if i not in book.placements)
         order_ids.update((i, None) for i in needs.order_ids if i not in book.orders)
-        symbols.update((s, None) for s in needs.symbols if book.quotes.latest(s) is None)
+        symbols.update((s, None) for s in needs.symbols if s not in book.quoted)
         group_ids.update((i, None) for i in needs.group_ids)
     if symbols:
         await book.quotes.ensure(symbols)
+        book.quoted.update(s for s in symbols if book.quotes.latest(s) is not None)
     found: list[Order] = []
     if client_ids:
         found += await journal.orders_by_client_id(book.account_id, client_ids)

@@ -103,6 +103,7 @@ def examine(
         instrument=instrument,
         quote=quote,
         broker_refuses=_broker_refuses(book, terms, instrument),
+        broker_shorts=book.broker.capabilities.short_selling,
         position=_position(book, terms, is_exit),
         waiting=_waiting_without(book, terms.symbol, without),
         before=before,

@@ -16,6 +16,7 @@ from server.demo.orders import described
 from server.demo.view import View
 
 _REFUSED: Final = "yellow"
+_PATIENCE_SECONDS: Final = 10.0
 
 
 class Desk:
@@ -33,7 +34,7 @@ class Desk:
         request = CreateAccountRequest(
             account_id=self._api.account_id, broker=broker, base_currency=base_currency, starting_cash=starting_cash
         )
-        await self._api.accounts.CreateAccount(request)
+        await self._api.accounts.CreateAccount(request, timeout=_PATIENCE_SECONDS)
         self._view.title = "account"
         self._view.say(f"{self._api.account_id} with {starting_cash} {base_currency} at {broker}")
 
@@ -108,7 +109,7 @@ class Desk:
     async def cancel_what_is_open(self, reason: str) -> int:
         """Answers for how many orders a cancel was recorded."""
         request = CancelOrdersRequest(account_id=self._api.account_id, reason=reason)
-        answer = await self._api.orders.CancelOrders(request)
+        answer = await self._api.orders.CancelOrders(request, timeout=_PATIENCE_SECONDS)
         return sum(result.HasField("order") for result in answer.results)
 
     def _request(self, order: NewOrder) -> PlaceOrderRequest:

@@ -53,7 +53,7 @@ async def _session(console: Console, seconds: float) -> None:
 def _failed(failure: Exception) -> int:
     what = str(refusal_in(failure)) if isinstance(failure, grpc.aio.AioRpcError) else str(failure)
     console = Console(stderr=True)
-    console.print(f"The demo has failed: {what}", style="bold red", highlight=False, markup=False)
+    console.print(f"The demo has failed: {what}", style="bold red", highlight=False, markup=False, soft_wrap=True)
     for note in getattr(failure, "__notes__", ()):
-        console.print(f"The end of the server's log:\n{note}", highlight=False, markup=False)
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     return FAILED

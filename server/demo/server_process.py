@@ -52,7 +52,7 @@ class ServerProcess:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "server", "serve", "--listen", address, "--data-dir", str(folder / "data")),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
+                stdout=asyncio.subprocess.DEVNULL,
                 stderr=output,
                 cwd=folder,
                 env={name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")},
@@ -121,7 +121,8 @@ async def serving() -> AsyncIterator[tuple[ServerProcess, grpc.aio.Channel]]:
             broken = isinstance(failure, grpc.aio.AioRpcError) and await server.has_died()
             await server.stop()
             failure = server.died() if broken else failure
-            failure.add_note(server.last_words())
+            if server.last_words():
+                failure.add_note(f"The end of the server's log:\n{server.last_words()}")
             raise failure
         status = await server.stop()
         if status:

@@ -28,6 +28,7 @@ STARTING_CASH: Final = "250000"
 # The script takes this share of the time; in the rest, what still works may go on.
 _SCRIPT_SHARE = 0.75
 _SETTLE_SECONDS = 10.0
+_PATIENCE_SECONDS = 20.0
 _READINGS = 3
 
 
@@ -38,8 +39,7 @@ async def run_session(console: Console, seconds: float) -> None:
         session = Session(console, Api(channel, ACCOUNT_ID), View(seconds))
         try:
             async with session.alongside(server.watch()):
-                await session.trade()
-                await session.prove()
+                await session.run()
         except asyncio.CancelledError:
             await session.give_up()
             raise
@@ -67,6 +67,15 @@ class Session:
                     task.cancel()
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+
+    async def run(self) -> None:
+        """Trade and prove; raises DemoFailed also when the server no longer answers."""
+        try:
+            async with asyncio.timeout(self._view.seconds + _PATIENCE_SECONDS):
+                await self.trade()
+                await self.prove()
+        except TimeoutError:
+            raise DemoFailed("the server does not answer any more") from None
 
     async def trade(self) -> None:
         """Play the script, and end with no order open."""

@@ -1,11 +1,14 @@
 """Which calls are under way, and whether new ones are still taken: what a clean shutdown needs to know."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from domain.errors import Unavailable
+
+_log = logging.getLogger(__name__)
 
 
 def server_stopping() -> Unavailable:
@@ -63,6 +66,8 @@ class Lifecycle:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.leave()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _log.error("%s failed", task.get_name(), exc_info=fault)
 
     async def drained(self, seconds: float) -> bool:
         """Wait, after `stop`, for the calls under way; False when some still are after `seconds`."""

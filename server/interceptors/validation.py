@@ -16,13 +16,9 @@ first_violation: Final = _validator.collect_violations
 
 def invalid(request: Message) -> InvalidRequest | None:
     """What is wrong with `request`: all of it when it is small, else the first thing; None for a good one."""
-    try:
-        broken = first_violation(request, fail_fast=True)
-        if broken and request.ByteSize() <= _ALL_VIOLATIONS_UP_TO_BYTES:
-            broken = _validator.collect_violations(request)
-    except protovalidate.EvaluationError:
-        # The rules are fine, so it is a value that they can't take in, such as a time after the year 9999.
-        return InvalidRequest([FieldViolation("request", "has a value beyond what its type can hold")])
+    broken = first_violation(request, fail_fast=True)
+    if broken and request.ByteSize() <= _ALL_VIOLATIONS_UP_TO_BYTES:
+        broken = _validator.collect_violations(request)
     return InvalidRequest([_named(violation) for violation in broken]) if broken else None
 
 

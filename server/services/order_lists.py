@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from application.trading.command import OrderRef
 from application.trading.trading_engine import TradingEngine
+from domain.trading.aggregates.order import Order
 from domain.trading.repositories.order_repository import FillFilter, OrderFilter
 from quantmesh.trading.v1 import order_query_pb2
 from quantmesh.type.v1 import sort_order_pb2
@@ -24,13 +26,7 @@ class OrderLists:
         self, request: order_query_pb2.GetOrderRequest, context: Context
     ) -> order_query_pb2.GetOrderResponse:
         self._engine.writer(request.account_id)
-        ref = order_ref(request)
-        if ref.order_id:
-            order = await self._store.order(request.account_id, ref.order_id)
-        else:
-            order = await self._store.order_by_client_id(request.account_id, ref.client_order_id)
-        if order is None:
-            raise ref.not_found()
+        order = await self._order(request.account_id, order_ref(request))
         return order_query_pb2.GetOrderResponse(order=order_message(order))
 
     async def ListOrders(
@@ -86,12 +82,18 @@ class OrderLists:
     async def _order_id(self, request: Any) -> str:
         """The server's id of the order that the request is about; empty for all orders, NotFound for no such order."""
         ref = order_ref(request)
-        if not ref.client_order_id:
-            return ref.order_id
-        order = await self._store.order_by_client_id(request.account_id, ref.client_order_id)
+        if not ref.order_id and not ref.client_order_id:
+            return ""
+        return (await self._order(request.account_id, ref)).order_id
+
+    async def _order(self, account_id: str, ref: OrderRef) -> Order:
+        if ref.order_id:
+            order = await self._store.order(account_id, ref.order_id)
+        else:
+            order = await self._store.order_by_client_id(account_id, ref.client_order_id)
         if order is None:
             raise ref.not_found()
-        return order.order_id
+        return order
 
 
 def _newest_first(request: Any) -> bool:

@@ -7,6 +7,7 @@ be waited for one after the other. How a session ends decides what becomes of it
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -167,7 +168,8 @@ class OrderSession:
 
     async def _after_disconnect(self, decisions: list[asyncio.Future[Any]]) -> None:
         await asyncio.gather(*decisions, return_exceptions=True)
-        await self._cancel(CancelReason.DISCONNECTED)
+        with suppress(Unavailable, Throttled):  # raised only once the server stops
+            await self._cancel(CancelReason.DISCONNECTED)
 
     async def _cancel(self, reason: CancelReason) -> CanceledOrders:
         """Have a cancel recorded for each of the session's orders that is open, however often the store fails."""

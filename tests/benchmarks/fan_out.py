@@ -55,11 +55,12 @@ def to_a_thousand(bench: Bench) -> Iterator[Row]:
 def _publish_fills(pair: Pair, request: StreamFillsRequest, fills: int) -> list[tuple[bytes, int, int]]:
     """Each fill's message, when it happened, and when the echo was given it: in nanoseconds since 1970."""
     place = OrderServiceStub(pair.channel).PlaceOrder
-    stream = pair.channel.unary_stream(STREAM_FILLS)(request.SerializeToString())
+    subscribe: grpc.UnaryStreamMultiCallable[bytes, bytes] = pair.channel.unary_stream(STREAM_FILLS)
+    stream = subscribe(request.SerializeToString())
     next(stream)
     published = []
     with grpc.insecure_channel(pair.echo.address) as echo:
-        publish = echo.unary_unary(PUBLISH)
+        publish: grpc.UnaryUnaryMultiCallable[bytes, bytes] = echo.unary_unary(PUBLISH)
         for _ in range(fills):
             place(PlaceOrderRequest(account_id=request.account_id, order=market_order()))
             message = next(stream)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.contract import SERVICE, write_descriptors
-from tests.benchmarks.processes import BenchmarkFailed, ServerProcess
+from tests.benchmarks.processes import BenchmarkFailed, PartMissing, ServerProcess
 from tests.support.parts import BUILT_TOOLS
 
 _NANOSECONDS = 1e9
@@ -47,13 +47,17 @@ def find_ghz() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Ghz:
-    program: Path
+    """`program` is None where there is none."""
+
+    program: Path | None
     folder: Path
 
     def load(
         self, server: ServerProcess, method: str, messages: Path, calls: int, callers: int, connections: int
     ) -> Load:
         """Make `calls` calls from so many callers at once; raises BenchmarkFailed unless each is OK."""
+        if self.program is None:
+            raise PartMissing("ghz: `make tools` builds it")
         descriptors, output = self.folder / "descriptors.bin", self.folder / "ghz.json"
         if not descriptors.exists():
             write_descriptors(descriptors)

@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest
 from quantmesh.trading.v1.account_service_pb2_grpc import AccountServiceStub
@@ -30,11 +29,14 @@ _STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
 _MIB = 1024 * 1024
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-_STARTING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND)
 
 
 class BenchmarkFailed(Exception):
-    """A benchmark could not be run; the message says why."""
+    """A benchmark went wrong; the message says how."""
+
+
+class PartMissing(Exception):
+    """A benchmark can't be run on this machine; the message says for lack of what."""
 
 
 class ServerProcess:
@@ -67,16 +69,16 @@ class ServerProcess:
 
     def wait_until_serving(self, channel: grpc.Channel) -> None:
         self.wait_until_open()
-        check = HealthStub(channel).Check
+        check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            HealthCheckRequest.SerializeToString,
+            HealthCheckResponse.FromString,
+        )
         waiting = list(SERVICES)
         while waiting:
             self._check_start()
-            try:
+            with suppress(grpc.RpcError):  # not there yet
                 answer = check(HealthCheckRequest(service=waiting[0]), timeout=5)
-            except grpc.RpcError as error:
-                if not isinstance(error, grpc.Call) or error.code() not in _STARTING:
-                    raise
-            else:
                 if answer.status == HealthCheckResponse.SERVING:
                     del waiting[0]
                     continue

@@ -72,14 +72,15 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def write(rows: Sequence[Row], skipped: Sequence[str], path: Path) -> None:
+def write(rows: Sequence[Row], skipped: Sequence[str], failed: Sequence[str], path: Path) -> None:
     """Every round of every row, so that a reader can see how they scatter."""
     report = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load": os.getloadavg()},
         "python": platform.python_version(),
         "rows": [_as_json(row) for row in rows],
         "skipped": list(skipped),
+        "failed": list(failed),
     }
     path.write_text(json.dumps(report, indent=2) + "\n")
 
@@ -93,7 +94,9 @@ def _processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def show(rows: Sequence[Row], skipped: Sequence[str], console: Console) -> None:
+def show(rows: Sequence[Row], skipped: Sequence[str], failed: Sequence[str], console: Console) -> None:
     console.print(table(rows))
     for line in skipped:
-        console.print(f"[yellow]skipped: {line}[/yellow]")
+        console.print(f"skipped: {line}", style="yellow", markup=False)
+    for line in failed:
+        console.print(f"failed: {line}", style="red", markup=False)

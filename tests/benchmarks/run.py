@@ -16,11 +16,10 @@ from rich.console import Console
 from tests.benchmarks import bulk, fan_out, place_order, stalled, start_up
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.ghz import Ghz, find_ghz
-from tests.benchmarks.processes import ROOT
+from tests.benchmarks.processes import ROOT, BenchmarkFailed, PartMissing
 from tests.benchmarks.report import Row, show, write
 
 _BUILD: Final = ROOT / "build"
-_NEEDS_GHZ: Final = {"sqlite", "postgresql", "alone", "batches", "sessions"}
 _BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "sqlite": place_order.on_sqlite,
     "postgresql": place_order.on_postgresql,
@@ -37,20 +36,20 @@ def main() -> None:
     arguments = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     rows, skipped, failed = list[Row](), list[str](), list[str]()
-    ghz = find_ghz()
     folder = _BUILD / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(folder, ghz and Ghz(ghz, folder), console, arguments.rounds, arguments.quick)
+    bench = Bench(folder, Ghz(find_ghz(), folder), console, arguments.rounds, arguments.quick)
     for name in arguments.only or _BENCHMARKS:
-        if ghz is None and name in _NEEDS_GHZ:
-            skipped.append(f"{name}, for lack of ghz: `make tools` builds it")
-            continue
         try:
             rows += _BENCHMARKS[name](bench)
+        except PartMissing as missing:
+            skipped.append(f"{name}, for lack of {missing}")
         except BenchmarkFailed as failure:
             failed.append(f"{name}: {failure}")
-    show(rows, skipped, console)
-    write(rows, skipped, _BUILD / "bench.json")
+    show(rows, skipped, failed, console)
+    write(rows, skipped, failed, _BUILD / "bench.json")
+    if failed:
+        sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:

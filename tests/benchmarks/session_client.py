@@ -23,7 +23,8 @@ from tests.benchmarks.workers import told
 async def main(address: str, path: str) -> None:
     opening, *commands = (message.SerializeToString() for message in read_messages(Path(path), OrderSessionRequest))
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.stream_stream(ORDER_SESSION)()
+        talk: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(ORDER_SESSION)
+        call = talk()
         await call.write(opening)
         _expect(await call.read(), "opened")
         told()

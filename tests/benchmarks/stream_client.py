@@ -24,7 +24,8 @@ _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 
 async def main(address: str, path: str, request: str, streams: str, channels: str, *stalled: str) -> None:
     opened = [grpc.aio.insecure_channel(address, options=_OPTIONS) for _ in range(int(channels))]
-    calls = [opened[n % len(opened)].unary_stream(path)(bytes.fromhex(request)) for n in range(int(streams))]
+    methods: list[grpc.aio.UnaryStreamMultiCallable[bytes, bytes]] = [channel.unary_stream(path) for channel in opened]
+    calls = [methods[n % len(methods)](bytes.fromhex(request)) for n in range(int(streams))]
     for call in calls:
         if await call.read() is grpc.aio.EOF:
             raise SystemExit(f"a stream ended: {await call.code()}, {await call.details()}")
@@ -38,7 +39,7 @@ async def main(address: str, path: str, request: str, streams: str, channels: st
 
 
 async def _follow(call: grpc.aio.UnaryStreamCall[bytes, bytes], received: defaultdict[bytes, list[int]]) -> None:
-    while (message := await call.read()) is not grpc.aio.EOF:
+    while isinstance(message := await call.read(), bytes):
         received[message].append(time.time_ns())
 
 

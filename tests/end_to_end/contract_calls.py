@@ -97,6 +97,25 @@ GOOD: Final[dict[str, list[dict[str, Any]]]] = {
     "MarketDataService/ListProviders": [{}],
 }
 
+# Changes that make a good request contradict itself, and the field that is to be named for it.
+CONTRADICTIONS: Final = (
+    ("OrderService/PlaceOrder", {"order": {"time_in_force": "TIME_IN_FORCE_GTD"}}, "order.expire_time"),
+    ("OrderService/PlaceOrder", {"order": {"expire_time": _SPAN[0]}}, "order.expire_time"),
+    ("OrderService/PlaceOrder", {"order": {"post_only": True, "market": {}}}, "order.post_only"),
+    ("OrderService/PlaceOrders", {"orders": [_order("c-1")] * 2}, "orders[1].client_order_id"),
+    ("OrderService/PlaceOrderGroup", {"bracket": {"take_profit": {"side": "SIDE_BUY"}}}, "bracket"),
+    ("OrderService/PlaceOrderGroup", {"bracket": {"take_profit": {"market": {}}}}, "bracket"),
+    ("OrderService/ReplaceOrder", {"trail_offset": "1", "trail_percent": "1"}, "request"),
+    ("OrderService/ReplaceOrder", {"time_in_force": "TIME_IN_FORCE_GTD"}, "request"),
+    ("OrderService/ListOrders", {"created_after": _SPAN[1], "created_before": _SPAN[0]}, "request"),
+    ("OrderService/ListFills", {"filled_after": _SPAN[0], "filled_before": _SPAN[0]}, "request"),
+    ("MarketDataService/ListBars", {"end_time": _SPAN[0]}, "request"),
+    ("MarketDataService/Subscribe", {"subscribe": {"channel": "CHANNEL_BARS"}}, "subscribe"),
+    ("MarketDataService/Subscribe", {"subscribe": {"depth": 5}}, "subscribe"),
+    ("RiskService/UpdateRiskProfile", {"update_mask": "version"}, "update_mask.paths"),
+    ("RiskService/UpdateRiskProfile", {"update_mask": "nothing"}, "update_mask.paths"),
+)
+
 
 class Rpc(NamedTuple):
     """One RPC over one channel. Requests may be bytes that are no message."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -126,7 +126,13 @@ class _Terminal:
 
     def wait_for(self, pattern: str) -> None:
         """Wait until the output, without colours, has `pattern`."""
-        _eventually(lambda: re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", self.shown)) is not None, self)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            more_may_come = self._reader.is_alive() and time.monotonic() < deadline
+            if re.search(pattern, re.sub(r"\x1b\[[0-9;]*m", "", self.shown)):
+                return
+            assert more_may_come, self.shown[-4_000:]
+            time.sleep(0.05)
 
     def _read(self) -> None:
         """Linux reports the other end's closing as an error."""
@@ -135,13 +141,6 @@ class _Terminal:
                 self.shown += chunk.decode(errors="replace")
         except OSError:
             return
-
-
-def _eventually(holds: Callable[[], bool], demo: _Terminal) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, demo.shown[-4_000:]
-        time.sleep(0.05)
 
 
 def _child_of(process_id: int) -> int:

@@ -24,6 +24,7 @@ from application.risk.queries.get_risk_profile_query import GetRiskProfile
 from application.trading.commands.create_account_command import CreateAccountHandler
 from application.trading.request_watch import WatchSettings
 from application.trading.trading_engine import TradingEngine
+from domain.trading.aggregates.order import Order as DomainOrder
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from quantmesh.risk.v1 import risk_service_pb2
 from quantmesh.trading.v1 import account_service_pb2, order_placement_pb2, order_query_pb2, order_service_pb2
@@ -105,7 +106,7 @@ class Rig:
         request = order_query_pb2.GetOrderRequest(account_id=account_id, client_order_id=client_order_id)
         return (await self.client.orders.GetOrder(request)).order
 
-    def tell(self, order: Order, type: ExecType, **details: Any) -> None:
+    def tell(self, order: Order | DomainOrder, type: ExecType, **details: Any) -> None:
         """Have the broker report about `order`."""
         self.broker.sink(ExecutionReport(order.account_id, order.order_id, type, self.clock.now(), **details))
 
@@ -216,8 +217,13 @@ async def refusal(call: Any) -> Refusal:
             raise AssertionError(f"it was not refused but sent {messages}")
         answer = await call
     except grpc.aio.AioRpcError as error:
-        return Refusal(rpc_status.from_call(error) or Status(message=f"no details came with {error}"))
+        return Refusal(details_of(error))
     raise AssertionError(f"it was not refused but answered {answer}")
+
+
+def details_of(error: Any) -> Status:
+    """The google.rpc.Status in the trailers of a failed call."""
+    return rpc_status.from_call(error) or Status(message=f"no details came with {error}")
 
 
 async def take(stream: Any, count: int) -> list[Any]:

@@ -9,13 +9,13 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from grpc_status import rpc_status
 
 from quantmesh.trading.v1.account_service_pb2 import ListAccountsRequest
+from quantmesh.trading.v1.broker_pb2 import ListBrokersRequest
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 from server.settings import SettingsError
 from server.transport import Transport
-from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted, until, within
+from tests.server.rig import ACCOUNT, Rig, details_of, limit, refusal, scripted, until, within
 from tests.support.server import Client
 
 CODE = grpc.StatusCode
@@ -116,10 +116,17 @@ async def test_a_big_request_of_nonsense_is_refused_quickly_and_within_the_trail
         assert refused.code is CODE.INVALID_ARGUMENT
         many = PlaceOrdersRequest(account_id=ACCOUNT)
         for _ in range(400):
-            many.orders.add(client_order_id="é" * 5)
+            many.orders.add()
         refused = await refusal(rig.client.orders.PlaceOrders(many))
-        assert len(refused.detail(BadRequest).field_violations) == 12
-        assert refused.status.ByteSize() <= 4_096
+        assert len(refused.detail(BadRequest).field_violations) > 20
+
+
+async def test_the_largest_refusal_there_is_fits_into_the_trailers() -> None:
+    async with scripted() as rig:
+        emojis = PlaceOrderRequest(account_id=ACCOUNT, order=limit(tags={chr(0x1F600 + i) * 60: "" for i in range(16)}))
+        refused = await refusal(rig.client.orders.PlaceOrder(emojis))
+        assert refused.code is CODE.INVALID_ARGUMENT
+        assert refused.status.message.isascii()
 
 
 @pytest.mark.parametrize(
@@ -143,9 +150,7 @@ async def test_a_call_that_is_not_offered_says_so(method: str) -> None:
 
 async def test_a_defect_is_told_by_an_id_alone(caplog: pytest.LogCaptureFixture) -> None:
     async with scripted() as rig:
-        rig.engine.brokers = {"broken": object()}  # type: ignore[dict-item]  # to make ListBrokers fail
-        from quantmesh.trading.v1.broker_pb2 import ListBrokersRequest
-
+        rig.broker.capabilities = None  # type: ignore[assignment]  # to make ListBrokers fail
         refused = await refusal(rig.client.orders.ListBrokers(ListBrokersRequest()))
         assert (refused.code, refused.reason) == (CODE.INTERNAL, "INTERNAL")
         error_id = refused.metadata["error_id"]
@@ -155,8 +160,6 @@ async def test_a_defect_is_told_by_an_id_alone(caplog: pytest.LogCaptureFixture)
 
 
 async def test_brokers_are_listed_with_what_they_can_do() -> None:
-    from quantmesh.trading.v1.broker_pb2 import ListBrokersRequest
-
     async with scripted() as rig:
         [broker] = (await rig.client.orders.ListBrokers(ListBrokersRequest())).brokers
         assert (broker.broker, broker.display_name, broker.connected) == ("scripted", "A script", True)
@@ -210,8 +213,7 @@ async def test_a_status_says_in_its_details_what_the_call_says() -> None:
     async with scripted() as rig:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await rig.client.orders.PlaceOrder(PlaceOrderRequest())
-        status = rpc_status.from_call(failed.value)
-        assert status is not None
+        status = details_of(failed.value)
         assert (status.code, status.message) == (failed.value.code().value[0], failed.value.details())
 
 

@@ -80,13 +80,13 @@ class Site:
 class ServerProcess:
     """`quantmesh serve`. As a context it is ready at the beginning and gone at the end."""
 
-    def __init__(self, folder: Path, address: str, env: dict[str, str]) -> None:
+    def __init__(self, folder: Path, address: str, env: dict[str, str], *arguments: str) -> None:
         nowhere = subprocess.DEVNULL
         self.address = address
         self._log = folder / f"server-{address.rpartition(':')[2]}.log"
         with self._log.open("ab") as errors:
             self._process = subprocess.Popen(
-                command("serve"), cwd=folder, env=env, stdin=nowhere, stdout=nowhere, stderr=errors
+                command("serve", *arguments), cwd=folder, env=env, stdin=nowhere, stdout=nowhere, stderr=errors
             )
 
     def __enter__(self) -> "ServerProcess":

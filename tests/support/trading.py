@@ -20,6 +20,7 @@ from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.commands.place_order_group_command import PlacedGroup, PlaceOrderGroup
 from application.trading.commands.replace_order_command import Change, ReplaceOrder
 from application.trading.hydration import hydrate
+from domain.errors import DomainError
 from domain.market_data.instrument import AssetClass, Instrument
 from domain.market_data.quote import Quote
 from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
@@ -166,6 +167,15 @@ def terms(
         more["type"] = OrderType.MARKET if price is None else OrderType.LIMIT
     limit = None if price is None else D(price)
     return OrderTerms(client_order_id, symbol, side, D(quantity), limit_price=limit, **more)
+
+
+def refusal_of(ask: Callable[[], object]) -> DomainError | None:
+    """What `ask` is refused with, None when it is not."""
+    try:
+        ask()
+    except DomainError as refused:
+        return refused
+    return None
 
 
 class Desk:

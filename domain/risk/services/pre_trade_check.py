@@ -59,6 +59,7 @@ class Situation:
     instrument: Instrument | None
     quote: Quote | None
     broker_refuses: str
+    broker_shorts: bool
     position: Decimal
     waiting: OpenOrders | None
     before: Margin | None
@@ -72,13 +73,14 @@ class Situation:
 def reserve_price(terms: OrderTerms, quote: Quote | None, buffer: Decimal) -> Decimal:
     """The price at which an order counts: its limit, or what the market may make of it plus `buffer`.
 
-    A sell with a limit below the market fills at the market, so it counts at the higher of the two.
+    A sell with a limit below the market fills at the market, so it counts at the higher of the two: at the
+    ask, since a short sold at the bid has lost the spread as soon as it is valued at the middle.
     """
     limit = terms.limit_price or ZERO
     if quote is None:
         return limit or terms.stop_price or ZERO
     if terms.side is Side.SELL:
-        return max(limit, terms.stop_price or ZERO, quote.bid_price)
+        return max(limit, terms.stop_price or ZERO, quote.ask_price)
     if limit:
         return limit
     reference = max(quote.ask_price, terms.stop_price or ZERO)
@@ -141,9 +143,8 @@ def _currency_rate(s: Situation) -> RuleResult | None:
     if s.instrument is None:
         return None
     name = f"{s.missing} into {s.base_currency}" if s.missing else s.base_currency
-    return RuleResult(
-        "CURRENCY_RATE", s.before is not None and s.rate is not None, s.rate, None, "", f"rate or price of {name}"
-    )
+    known = s.before is not None and s.rate is not None
+    return RuleResult("CURRENCY_RATE", known, s.rate if known else None, None, "", f"rate or price of {name}")
 
 
 def _expire_time(s: Situation) -> RuleResult | None:
@@ -154,10 +155,10 @@ def _expire_time(s: Situation) -> RuleResult | None:
 
 
 def _max_order_quantity(s: Situation) -> RuleResult | None:
-    limits = [limit for limit in (s.profile.max_order_quantity, s.instrument and s.instrument.max_quantity) if limit]
-    if not limits:
+    limits = [s.profile.max_order_quantity, s.instrument.max_quantity if s.instrument else None]
+    limit = min((limit for limit in limits if limit is not None), default=None)
+    if limit is None:
         return None
-    limit = min(limits)
     return RuleResult(
         "MAX_ORDER_QUANTITY", s.terms.quantity <= limit, s.terms.quantity, limit, "units", "order quantity"
     )
@@ -177,7 +178,7 @@ def _short_selling(s: Situation) -> RuleResult | None:
         return None
     waiting = s.waiting.sell_quantity if s.waiting else ZERO
     short = max(ZERO, waiting + s.adds - s.position)
-    limit = s.profile.max_short_quantity if s.profile.short_selling else ZERO
+    limit = s.profile.max_short_quantity if s.profile.short_selling and s.broker_shorts else ZERO
     return RuleResult(
         "SHORT_SELLING", limit is None or short <= limit, short, limit, "units", "short if all sells fill"
     )

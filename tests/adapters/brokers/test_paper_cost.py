@@ -1,14 +1,13 @@
 """What a look at the market costs, counted in calls."""
 
 import sys
-from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from types import FrameType
 
-from domain.decimals import ZERO
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import OrderType, Side, TimeInForce
-from tests.adapters.brokers.paper_desk import COIN, PLAIN, desk_with_quote
+from tests.adapters.brokers.paper_desk import COIN, OPENING, STOCK, desk_with_quote
 
 X = ExecType
 
@@ -61,6 +60,10 @@ async def test_without_a_new_quote_nothing_is_matched() -> None:
     assert idle.count < busy.count
 
 
-async def test_the_fees_of_a_free_venue_are_nothing() -> None:
-    desk = await desk_with_quote(replace(PLAIN, taker_fee_rate=ZERO))
-    assert desk.of(desk.place())[-1].fee == ZERO
+async def test_while_all_markets_of_its_orders_are_closed_the_broker_sleeps() -> None:
+    desk = await desk_with_quote(start=OPENING - timedelta(hours=2))
+    desk.limit("100", symbol=STOCK, time_in_force=TimeInForce.GTC)
+    desk.pass_time(1)
+    with Calls() as calls:
+        desk.pass_time(3600)
+    assert calls.count < 50

@@ -110,7 +110,7 @@ async def lived(steps: list[tuple[str, Any]], rules: PaperSettings) -> Day:
     return day
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(STEPS, FAULTS)
 def test_nothing_is_overfilled_or_traded_through_its_limit_and_positions_add_up(
     steps: list[tuple[str, Any]], rules: PaperSettings
@@ -136,7 +136,7 @@ def test_nothing_is_overfilled_or_traded_through_its_limit_and_positions_add_up(
     asyncio.run(check())
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(STEPS, FAULTS)
 def test_what_was_delivered_and_what_find_tells_make_the_same_order(
     steps: list[tuple[str, Any]], rules: PaperSettings

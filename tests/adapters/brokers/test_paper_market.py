@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.decimals import ZERO
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import Liquidity, OrderType, Side, TimeInForce
 from tests.adapters.brokers.paper_desk import COIN, PLAIN, STOCK, Desk, desk_with_quote
@@ -82,6 +83,11 @@ async def test_takers_and_makers_pay_their_own_rate_of_the_notional() -> None:
 async def test_no_fill_costs_less_than_the_minimum_fee() -> None:
     desk = await desk_with_quote(replace(PLAIN, minimum_fee=Decimal(1)))
     assert desk.of(desk.place())[-1].fee == Decimal(1)
+
+
+async def test_the_fees_of_a_free_venue_are_nothing() -> None:
+    desk = await desk_with_quote(replace(PLAIN, taker_fee_rate=ZERO))
+    assert desk.of(desk.place())[-1].fee == ZERO
 
 
 # -- limit orders ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tests.adapters.brokers.paper_desk import (
     OPENING,
     STOCK,
     desk_with_quote,
+    types,
 )
 
 X = ExecType
@@ -174,6 +175,14 @@ async def test_an_order_that_is_replaced_for_ever_keeps_a_short_history() -> Non
     known = await desk.broker.find(order)
     assert known is not None
     assert [(r.type, r.request_version) for r in known] == [(X.NEW, 0), (X.REPLACED, 99)]
+
+
+async def test_a_refused_replace_does_not_hide_the_one_that_ended_the_order() -> None:
+    desk = await desk_with_quote()
+    order = desk.limit("101", quantity="8")
+    desk.replace(order, quantity="4", version=2)
+    desk.replace(order, quantity="9", version=3)
+    assert types(await desk.broker.find(order)) == [X.NEW, X.TRADE, X.REPLACED, X.REPLACE_REJECTED]
 
 
 async def test_a_trailing_stop_that_only_changes_its_quantity_keeps_its_stop() -> None:

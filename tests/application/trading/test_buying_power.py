@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from application.trading.placement import examine
-from domain.errors import DomainError, PreconditionFailed
+from domain.errors import PreconditionFailed
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import OrderType, Side
-from tests.support.trading import Desk, instrument, terms
+from tests.support.trading import Desk, instrument, refusal_of, terms
 
 X = ExecType
 MARKS = {"ACME": Decimal(50), "EURO": Decimal(20)}
@@ -83,21 +83,20 @@ class BuyingPowerMachine(RuleBasedStateMachine):
     def place(self, symbol: str, side: Side, quantity: int, percent: int | None) -> str:
         self.made += 1
         price = None if percent is None else MARKS[symbol] * percent / 100
-        try:
-            self.desk.place(terms(f"o{self.made}", side, quantity, price, symbol=symbol))
-        except PreconditionFailed as refused:
+        refused = refusal_of(lambda: self.desk.place(terms(f"o{self.made}", side, quantity, price, symbol=symbol)))
+        if isinstance(refused, PreconditionFailed):
             assert [violation.rule for violation in refused.violations] == ["BUYING_POWER"]
         return f"o{self.made}"
 
     @rule(name=placed, quantity=st.integers(1, 400), percent=st.none() | st.integers(60, 140))
     def replace(self, name: str, quantity: int, percent: int | None) -> None:
         order = self.desk.order(name)
-        price = None if percent is None or order.terms.limit_price is None else MARKS[order.terms.symbol] * percent / 100
-        try:
-            self.desk.report(X.NEW, name)
-            self.desk.replace(name, quantity=Decimal(quantity), limit_price=price)
-        except DomainError as refused:
-            assert refused.reason in {"RISK_CHECK_FAILED", "ORDER_NOT_OPEN", "ORDER_NOT_REPLACEABLE"}
+        has_price = order.terms.limit_price is not None
+        price = MARKS[order.terms.symbol] * percent / 100 if percent and has_price else None
+        self.desk.report(X.NEW, name)
+        refused = refusal_of(lambda: self.desk.replace(name, quantity=Decimal(quantity), limit_price=price))
+        reasons = {"RISK_CHECK_FAILED", "ORDER_NOT_OPEN", "ORDER_NOT_REPLACEABLE"}
+        assert refused is None or refused.reason in reasons
 
     @rule(name=placed, type=st.sampled_from([X.REPLACED, X.REPLACE_REJECTED]))
     def answer_a_replace(self, name: str, type: ExecType) -> None:

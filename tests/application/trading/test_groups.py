@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -13,10 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.decimals import round_down
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_group import next_steps
-from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_terms import OrderTerms
-from domain.trading.value_objects.order_type import CancelReason, GroupType, OrderType, Side
+from domain.trading.value_objects.order_type import GroupType, Side
 from tests.support.replay import require_read_models_equal_a_replay
 from tests.support.trading import Desk, ScriptedBroker, instrument, terms
 

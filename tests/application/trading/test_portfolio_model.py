@@ -139,9 +139,7 @@ def test_what_is_stored_is_what_is_in_memory(steps: list[Traded]) -> None:
     trader = after(steps)
     desk = trader.desk
     assert desk.records.positions == desk.book.portfolio.positions
-    assert {c: a for c, a in desk.records.cash.items() if a} == {
-        c: a for c, a in desk.book.portfolio.cash.items() if a
-    }
+    assert {c: a for c, a in desk.records.cash.items() if a} == {c: a for c, a in desk.book.portfolio.cash.items() if a}
 
 
 @given(st.lists(STEPS, max_size=25))

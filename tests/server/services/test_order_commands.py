@@ -1,5 +1,7 @@
 """Placing, changing and cancelling orders over the wire."""
 
+from typing import Any
+
 import grpc
 import pytest
 
@@ -14,6 +16,7 @@ from quantmesh.trading.v1.order_placement_pb2 import (
     PlaceOrderRequest,
     PlaceOrdersRequest,
 )
+from quantmesh.trading.v1.order_query_pb2 import GetOrderRequest
 from quantmesh.type.v1.rule_result_pb2 import OrderCheck
 from quantmesh.type.v1.side_pb2 import SIDE_BUY, SIDE_SELL
 from quantmesh.type.v1.time_in_force_pb2 import TIME_IN_FORCE_DAY, TIME_IN_FORCE_GTD
@@ -22,8 +25,8 @@ from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted
 CODE = grpc.StatusCode
 
 
-def request(**order: object) -> PlaceOrderRequest:
-    return PlaceOrderRequest(account_id=ACCOUNT, order=limit(**order))  # type: ignore[arg-type]  # a test's short form
+def request(**order: Any) -> PlaceOrderRequest:
+    return PlaceOrderRequest(account_id=ACCOUNT, order=limit(**order))
 
 
 async def test_a_placed_order_is_answered_as_it_was_recorded() -> None:
@@ -57,9 +60,9 @@ async def test_a_placed_order_is_answered_as_it_was_recorded() -> None:
     ],
     ids=str,
 )
-async def test_every_order_type_comes_back_as_it_was_sent(kind: dict[str, dict[str, str]]) -> None:
+async def test_every_order_type_comes_back_as_it_was_sent(kind: dict[str, Any]) -> None:
     async with scripted() as rig:
-        sent = limit(**kind)  # type: ignore[arg-type]  # a test's short form
+        sent = limit(**kind)
         order = (await rig.client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=sent))).order
         name = sent.WhichOneof("type")
         assert name is not None
@@ -147,7 +150,7 @@ async def test_contradicting_terms_are_malformed_and_leave_the_id_free() -> None
 async def test_the_actor_of_the_metadata_is_journaled_and_a_bad_one_is_refused() -> None:
     async with scripted() as rig:
         await rig.client.orders.PlaceOrder(request(), metadata=(("x-quantmesh-actor", "ann"),))
-        [event] = [event async for event in rig_events(rig)][-1:]
+        *_, event = await rig.engine.store.events(ACCOUNT, 0, 100)
         assert event.actor == "user:ann"
         bad = await refusal(
             rig.client.orders.PlaceOrder(request(client_order_id="y"), metadata=(("x-quantmesh-actor", "x" * 65),))
@@ -155,14 +158,7 @@ async def test_the_actor_of_the_metadata_is_journaled_and_a_bad_one_is_refused()
         assert list(bad.fields) == ["x-quantmesh-actor"]
 
 
-async def rig_events(rig: Rig):  # type: ignore[no-untyped-def]  # a generator of events
-    for event in await rig.engine.store.events(ACCOUNT, 0, 100):
-        yield event
-
-
-def _get(client_order_id: str = "x") -> object:
-    from quantmesh.trading.v1.order_query_pb2 import GetOrderRequest
-
+def _get(client_order_id: str = "x") -> GetOrderRequest:
     return GetOrderRequest(account_id=ACCOUNT, client_order_id=client_order_id)
 
 
@@ -261,7 +257,7 @@ async def test_a_validated_group_shows_a_check_for_each_order_and_no_ids() -> No
 # -- changes -----------------------------------------------------------------------------------------------
 
 
-async def _working(rig: Rig, client_order_id: str = "x", **more: object) -> order_pb2.Order:
+async def _working(rig: Rig, client_order_id: str = "x", **more: Any) -> order_pb2.Order:
     order = await rig.place(client_order_id, **more)
     rig.tell(order, ExecType.NEW)
     await rig.settled()

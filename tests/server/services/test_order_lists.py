@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from domain.trading.value_objects.execution_report import ExecType
 from quantmesh.trading.v1 import order_pb2
+from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
 from quantmesh.trading.v1.order_query_pb2 import (
     GetOrderRequest,
     ListFillsRequest,
@@ -229,7 +230,5 @@ async def test_what_is_listed_is_what_was_answered() -> None:
     async with scripted() as rig:
         tagged = limit("t", tags={"k": "v"}, strategy_id="s", trailing_stop={"percent": "2.5"})
         placed = await rig.place("p")
-        from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
-
         other = (await rig.client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=tagged))).order
         assert list((await rig.client.orders.ListOrders(orders())).orders) == [other, placed]

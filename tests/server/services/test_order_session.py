@@ -21,11 +21,13 @@ from quantmesh.trading.v1.order_session_pb2 import (
     KeepAlive,
     OpenSession,
     OrderSessionRequest,
+    OrderSessionResponse,
     PlaceCommand,
     ReplaceCommand,
 )
 from tests.server.rig import ACCOUNT, Refusal, Rig, limit, refusal, rest, scripted, take, until, within
 from tests.support.server import Client
+from tests.support.trading import terms
 
 LEASE = Duration(nanos=150_000_000)
 
@@ -151,8 +153,6 @@ async def test_bytes_that_are_no_message_are_answered_with_an_error() -> None:
         await call.write(OrderSessionRequest(command_id="o", open=OpenSession(account_id=ACCOUNT)).SerializeToString())
         await within(call.read())
         await call.write(b"\xff\xff\xff")
-        from quantmesh.trading.v1.order_session_pb2 import OrderSessionResponse
-
         answer = OrderSessionResponse.FromString(await within(call.read()))
         assert Refusal(answer.error).reason == "INVALID_REQUEST"
 
@@ -346,6 +346,4 @@ async def test_replies_to_commands_of_others_do_not_mix_in() -> None:
 
 
 def book_terms(client_order_id: str) -> Any:
-    from tests.support.trading import terms
-
     return terms(client_order_id, quantity=1)

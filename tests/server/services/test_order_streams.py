@@ -9,10 +9,12 @@ from google.protobuf.duration_pb2 import Duration
 
 from domain.trading.value_objects.execution_report import ExecType
 from quantmesh.trading.v1 import order_pb2
+from quantmesh.trading.v1.order_change_pb2 import CancelOrderRequest, ReplaceOrderRequest
 from quantmesh.trading.v1.order_stream_pb2 import StreamFillsRequest, StreamOrderEventsRequest
 from quantmesh.type.v1.side_pb2 import SIDE_SELL
 from quantmesh.type.v1.stream_pb2 import Live, SnapshotThenLive
-from tests.server.rig import ACCOUNT, D, Rig, kinds, refusal, rest, scripted, take, within
+from tests.server.rig import ACCOUNT, Rig, kinds, refusal, rest, scripted, take, within
+from tests.support.trading import D
 
 SOON = Duration(nanos=100_000_000)
 
@@ -217,8 +219,6 @@ async def test_every_kind_of_change_is_told_by_its_own_event() -> None:
 
 
 async def test_a_replace_request_tells_only_what_is_to_change() -> None:
-    from quantmesh.trading.v1.order_change_pb2 import CancelOrderRequest, ReplaceOrderRequest
-
     async with scripted() as rig:
         order = await rig.place()
         rig.tell(order, ExecType.NEW)

@@ -86,11 +86,11 @@ def _orders() -> None:
         sa.UniqueConstraint("account_id", "client_order_id", name="uq_orders_account_id_client_order_id"),
     )
     is_open = sa.column("is_open") == sa.true()
-    _index("orders", "created", "created_sequence")
+    _index("orders", "created", "created_sequence", "created_time")
     _index("orders", "symbol", "symbol", "created_sequence")
     _index("orders", "open", "created_sequence", where=is_open)
     _index_where_present("orders", "strategy", "strategy_id", "created_sequence")
-    _index_where_present("orders", "group", "group_id")
+    _index_where_present("orders", "group", "group_id", "created_sequence")
 
 
 def _fills() -> None:

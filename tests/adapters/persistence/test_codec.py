@@ -1,0 +1,86 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.persistence.codec import (
+    decode_account,
+    decode_event,
+    decode_fill,
+    decode_order,
+    decode_position,
+    decode_risk_profile,
+    encode,
+    encode_event,
+)
+from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.trading.aggregates.account import Account
+from domain.trading.aggregates.order import Order
+from domain.trading.entities.fill import Fill
+from domain.trading.entities.position import Position
+from domain.trading.events.order_events import Event, EventType
+from tests.support.domain_values import values
+from tests.support.ledger import START, Ledger
+
+DECODERS: dict[type, Callable[[bytes], Any]] = {
+    Account: decode_account,
+    Fill: decode_fill,
+    Order: decode_order,
+    Position: decode_position,
+    RiskProfile: decode_risk_profile,
+}
+
+
+@pytest.mark.parametrize("kind", DECODERS, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+def test_a_body_decodes_to_an_equal_value(kind: type, data: st.DataObject) -> None:
+    value = data.draw(values(kind))
+    assert DECODERS[kind](encode(value)) == value
+
+
+@given(values(Event))
+def test_an_event_decodes_to_an_equal_event(event: Event) -> None:
+    order_body = None if event.order is None else encode(event.order)
+    assert decode_event(event.account_id, event.sequence, encode_event(event), order_body) == event
+
+
+def test_a_decimal_keeps_its_digits_and_its_exponent() -> None:
+    numbers = ["0.100", "1E-18", "12345678901234567890.123456789012345678", "1E+3", "-0.10", "0"]
+    for number in numbers:
+        account = Account("desk", "paper", "USD", Decimal(number), START)
+        assert str(decode_account(encode(account)).starting_cash) == number
+
+
+def test_numbers_are_strings_and_times_are_utc_for_whoever_reads_the_database() -> None:
+    body = json.loads(encode(Ledger().account))
+    assert body["starting_cash"] == "1000000"
+    assert body["created_time"] == "2025-06-02T14:30:00Z"
+
+
+def test_an_events_body_holds_neither_its_order_nor_what_says_nothing() -> None:
+    ledger = Ledger()
+    ledger.place("c-1")
+    [event] = ledger.batch.events
+    assert json.loads(encode_event(event)) == {
+        "event_time": "2025-06-02T14:30:01Z",
+        "actor": "user:test",
+        "type": "ORDER_PLACED",
+    }
+    assert json.loads(encode_event(replace(event, reason="why")))["reason"] == "why"
+
+
+def test_an_order_from_before_a_field_was_added_has_its_default() -> None:
+    order = Ledger().place("c-1")
+    body = json.loads(encode(order))
+    del body["held"], body["group_id"]
+    assert decode_order(json.dumps(body).encode()) == order
+
+
+def test_an_event_of_no_order_decodes_without_one() -> None:
+    event = Event("desk", 1, START, "user:test", EventType.ACCOUNT_CREATED, account=Ledger().account)
+    assert decode_event("desk", 1, encode_event(event), None) == event
