@@ -10,6 +10,7 @@ DomainError
 │   └── OrderNotPlaced   the same for a new order, which is kept as REJECTED
 ├── OutOfRange           a cursor that lies before or behind what exists
 ├── Throttled            too many requests: wait, then repeat
+├── TooLarge             more at a time than is taken
 └── Unavailable          nothing was changed: safe to repeat the same request
 """
 
@@ -89,6 +90,10 @@ class Throttled(DomainError):
     def __init__(self, message: str, retry_after_seconds: float, **metadata: str) -> None:
         super().__init__(message, **metadata)
         self.retry_after_seconds = retry_after_seconds
+
+
+class TooLarge(DomainError):
+    reason = "MESSAGE_TOO_LARGE"
 
 
 class Unavailable(DomainError):

@@ -21,6 +21,7 @@ from application.ports.journal import JournalUnavailable
 from application.trading.commands.create_account_command import CreateAccountHandler
 from application.trading.request_watch import WatchSettings
 from application.trading.trading_engine import TradingEngine
+from domain.errors import NotFound
 from quantmesh.marketdata.v1 import market_data_service_pb2
 from quantmesh.risk.v1 import risk_service_pb2
 from quantmesh.strategy.v1 import strategy_service_pb2
@@ -155,6 +156,8 @@ class Application:
             await engine.load()
         except JournalUnavailable as error:
             raise SettingsError(f"database: cannot be taken over: {error}") from error
+        except NotFound as error:
+            raise SettingsError(f"database: it has accounts of a broker that is gone: {error}") from error
         self._engine_runs = True
         for writer in engine.writers(self._paper.name):
             held = writer.book.portfolio.positions

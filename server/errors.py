@@ -23,6 +23,7 @@ from domain.errors import (
     OutOfRange,
     PreconditionFailed,
     Throttled,
+    TooLarge,
     Unavailable,
     VersionMismatch,
 )
@@ -81,6 +82,7 @@ CODES: Final[tuple[tuple[type[DomainError], grpc.StatusCode], ...]] = (
     (PreconditionFailed, grpc.StatusCode.FAILED_PRECONDITION),
     (OutOfRange, grpc.StatusCode.OUT_OF_RANGE),
     (Throttled, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (Unavailable, grpc.StatusCode.UNAVAILABLE),
     (NotImplementedHere, grpc.StatusCode.UNIMPLEMENTED),
     (DomainError, grpc.StatusCode.INTERNAL),

@@ -16,13 +16,14 @@ from server.interceptors.handlers import Handler, Router, service_handlers
 from server.interceptors.tracking import Lifecycle
 from server.settings import SettingsError
 
-_LARGEST_REQUEST: Final = 4 * 1024 * 1024
+# Twice what the handlers take: up to here a refusal can say why, beyond it gRPC itself refuses without details.
+_LARGEST_MESSAGE: Final = 8 * 1024 * 1024
 
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # else a second server binds the same port without a word
     ("grpc.http2.lookahead_bytes", 65_536),  # with the next: a stalled reader costs little memory
     ("grpc.http2.bdp_probe", 0),
-    ("grpc.max_receive_message_length", _LARGEST_REQUEST),
+    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
     ("grpc.keepalive_time_ms", 30_000),  # a peer that is gone without a word is noticed within 40 s
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -102,6 +102,9 @@ class MemoryOrderRepository:
         wanted = (f for f in _of(account_id, self._state.fills) if _matches(f, where, _FILL_CONDITIONS))
         return _page(wanted, _booked, after, limit, newest_first)
 
+    async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
+        return [id for id in execution_ids if (account_id, id) in self._state.fills]
+
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]:
         found = (fill for fill in _of(account_id, self._state.fills) if fill.order_id in order_ids)
         return sorted(found, key=_booked)

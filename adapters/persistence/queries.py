@@ -61,6 +61,9 @@ ORDERS_BY_CLIENT_ID: Final = _ORDERS.where(among(orders.c.client_order_id, "ids"
 _FILLS = select(fills.c.body).where(fills.c.account_id == _ACCOUNT)
 # Without an order: asked for one, SQLite walks through all fills by their numbers instead of finding these.
 FILLS_OF_ORDERS: Final = _FILLS.where(among(fills.c.order_id, "ids"))
+KNOWN_EXECUTIONS: Final = select(fills.c.execution_id).where(
+    fills.c.account_id == _ACCOUNT, among(fills.c.execution_id, "ids")
+)
 FILLS_OF_SYMBOL: Final = _FILLS.where(fills.c.symbol == text("symbol"), fills.c.busted == false())
 
 

@@ -34,14 +34,21 @@ class SqlReads:
         return rows
 
     async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:
-        if len(client_order_ids) > _FEW:
-            return await self._orders(queries.ORDERS_BY_CLIENT_ID, account_id, client_order_ids)
-        asked = {"account_id": account_id, "ids": list(client_order_ids)}
+        rows = await self._look_up(queries.ORDERS_BY_CLIENT_ID, account_id, client_order_ids)
+        return [decode_order(body) for (body,) in rows]
+
+    async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
+        return [id for (id,) in await self._look_up(queries.KNOWN_EXECUTIONS, account_id, execution_ids)]
+
+    async def _look_up(self, statement: SelectBase, account_id: str, ids: Collection[str]) -> list[Row]:
+        """For what is asked on the way of every order, and mostly in vain."""
+        asked = {"account_id": account_id, "ids": list(ids)}
+        if len(ids) > _FEW:
+            return await self._rows(statement, asked)
         try:
-            rows = await self._reader.look_up((queries.ORDERS_BY_CLIENT_ID, asked))
+            return await self._reader.look_up((statement, asked))
         except self._reader.failures as error:
             raise self._unavailable() from error
-        return [decode_order(body) for (body,) in rows]
 
     async def orders_by_id(self, account_id: str, order_ids: Collection[str]) -> Sequence[Order]:
         return await self._orders(queries.ORDERS_BY_ID, account_id, order_ids)

@@ -17,7 +17,7 @@ from application.market_data.topics import (
     UpstreamNews,
     UpstreamState,
 )
-from application.market_data.upstreams import interval_of, upstream
+from application.market_data.upstreams import interval_of, present, upstream
 from domain.market_data.bar import Bar
 
 _FIRST_RETRY_SECONDS = 0.5
@@ -88,14 +88,17 @@ class Feed:
         wait = _FIRST_RETRY_SECONDS
         while True:
             try:
+                item = await present(self._market, self._topic)
+                if item is not None:
+                    self._publish(item)
                 async for item in upstream(self._market, self._topic):
                     if self._broke is not None:
                         await self._recover(self._broke, item)
                         wait = _FIRST_RETRY_SECONDS
                     self._take(item)
-            except Exception:
+            except Exception as error:
                 # Whatever a provider raises, its subscribers are better served by the next attempt.
-                _log.warning("the upstream of %s broke", _slot(self._topic), exc_info=True)
+                _log.warning("the upstream of %s broke: %s", _slot(self._topic), error, exc_info=self._broke is None)
             if self._broke is None:
                 self._broke = self._market.clock.now()
                 self._offer(self._news(UpstreamState.RECONNECTING, self._broke))

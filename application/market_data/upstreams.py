@@ -1,6 +1,6 @@
 """Where the updates of a topic come from: one iteration over the provider a channel."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -13,8 +13,14 @@ from domain.market_data.quote import OrderBook, Quote, Trade
 T = TypeVar("T")
 
 
+async def present(market: Market, topic: Topic) -> Item | None:
+    """What a conflated topic shows now; None where there is nothing, and for channels of things that happen."""
+    read = _PRESENT.get(topic.channel)
+    return None if read is None else await read(market, topic)
+
+
 def upstream(market: Market, topic: Topic) -> AsyncIterator[Item]:
-    """The items of `topic` from now on; conflated channels begin with the present one."""
+    """The items of `topic` from now on."""
     return _UPSTREAMS[topic.channel](market, topic)
 
 
@@ -24,23 +30,21 @@ def interval_of(topic: Topic) -> BarInterval:
     return topic.interval
 
 
-async def _quotes(market: Market, topic: Topic) -> AsyncIterator[Quote]:
+async def _quote(market: Market, topic: Topic) -> Quote | None:
     await market.quotes.ensure((topic.symbol,))
-    latest = market.quotes.latest(topic.symbol)
-    if latest is not None:
-        yield latest
-    async with _closing(market.data.quotes((topic.symbol,))) as quotes:
-        async for quote in quotes:
-            yield quote
+    return market.quotes.latest(topic.symbol)
 
 
-async def _order_books(market: Market, topic: Topic) -> AsyncIterator[OrderBook]:
-    """A book as often as its best prices or their sizes change."""
-    async with _closing(_quotes(market, topic)) as quotes:
-        async for _ in quotes:
-            book = await market.data.order_book(topic.symbol, topic.depth)
-            if book is not None:
-                yield book
+async def _order_book(market: Market, topic: Topic) -> OrderBook | None:
+    return await market.data.order_book(topic.symbol, topic.depth)
+
+
+async def _partial_bar(market: Market, topic: Topic) -> Bar | None:
+    return await running_bar(market, topic.symbol, interval_of(topic))
+
+
+def _quotes(market: Market, topic: Topic) -> AsyncIterator[Quote]:
+    return market.data.quotes((topic.symbol,))
 
 
 def _trades(market: Market, topic: Topic) -> AsyncIterator[Trade]:
@@ -51,13 +55,13 @@ def _bars(market: Market, topic: Topic) -> AsyncIterator[Bar]:
     return market.data.live_bars((topic.symbol,), interval_of(topic))
 
 
-async def _partial_bars(market: Market, topic: Topic) -> AsyncIterator[Bar]:
-    """Quotes say when to look: unlike trades, a reader that is slower than they are is given the newest."""
+async def _with_each_quote(market: Market, topic: Topic) -> AsyncIterator[Item]:
+    """Quotes say when to look again: a reader of quotes that is slower than they are is given the newest."""
     async with _closing(_quotes(market, topic)) as quotes:
         async for _ in quotes:
-            bar = await running_bar(market, topic.symbol, interval_of(topic))
-            if bar is not None:
-                yield bar
+            item = await present(market, topic)
+            if item is not None:
+                yield item
 
 
 @asynccontextmanager
@@ -70,10 +74,16 @@ async def _closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
             await items.aclose()
 
 
+_PRESENT: dict[Channel, Callable[[Market, Topic], Awaitable[Item | None]]] = {
+    Channel.QUOTES: _quote,
+    Channel.PARTIAL_BARS: _partial_bar,
+    Channel.ORDER_BOOK: _order_book,
+}
+
 _UPSTREAMS: dict[Channel, Callable[[Market, Topic], AsyncIterator[Item]]] = {
     Channel.QUOTES: _quotes,
     Channel.TRADES: _trades,
     Channel.BARS: _bars,
-    Channel.PARTIAL_BARS: _partial_bars,
-    Channel.ORDER_BOOK: _order_books,
+    Channel.PARTIAL_BARS: _with_each_quote,
+    Channel.ORDER_BOOK: _with_each_quote,
 }

@@ -94,6 +94,10 @@ class Journal(Protocol):
 
     async def orders_by_id(self, account_id: str, order_ids: Collection[str]) -> Sequence[Order]: ...
 
+    async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
+        """Those of `execution_ids` that are booked, whatever the order."""
+        ...
+
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]: ...
 
     async def fills_of_symbol(self, account_id: str, symbol: str) -> Sequence[Fill]:

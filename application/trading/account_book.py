@@ -17,7 +17,7 @@ from application.ports.market_data import LatestQuotes
 from application.trading.valuation import Valuation
 from domain.decimals import ZERO
 from domain.risk.aggregates.risk_profile import RiskProfile
-from domain.risk.services.margin import OpenOrders
+from domain.risk.services.margin import OpenOrders, worst_while_pending
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.portfolio import Portfolio
@@ -60,6 +60,7 @@ class AccountBook:
         self.fills: dict[str, dict[str, Fill]] = {}
         self.symbol_fills: dict[str, list[Fill]] = {}
         self.early: dict[tuple[str, str], ExecutionReport] = {}
+        self.executions: set[str] = set()
         self.quoted: set[str] = set()
         self.groups: dict[str, list[str]] = {}
         self.open_orders: dict[str, OpenOrders] = {}
@@ -86,6 +87,7 @@ class AccountBook:
 
     def remember_fill(self, fill: Fill) -> None:
         self.fills.setdefault(fill.order_id, {}).setdefault(fill.execution_id, fill)
+        self.executions.add(fill.execution_id)
 
     def forget_closed(self) -> None:
         """Let go of the oldest closed orders, once all that happened to them is committed."""
@@ -100,7 +102,7 @@ class AccountBook:
 
     def _forget(self, order: Order) -> None:
         del self._closed[order.order_id], self.orders[order.order_id]
-        self.fills.pop(order.order_id, None)
+        self.executions.difference_update(self.fills.pop(order.order_id, ()))
         self.client_ids.pop(order.terms.client_order_id, None)
         self.placements.pop(order.terms.client_order_id, None)
 
@@ -220,42 +222,46 @@ class AccountBook:
             self._closed.update((member.order_id, None) for member in members)
 
     def _count(self, order: Order | None, sign: int) -> None:
-        quantity = ZERO if order is None else exposed_quantity(order)
+        quantity, notional = (ZERO, ZERO) if order is None else exposure(order)
         if order is None or not quantity:
             return
         symbol = order.terms.symbol
         waiting = self.open_orders.get(symbol)
         if waiting is None:
             waiting = self.open_orders[symbol] = OpenOrders(order.currency)
-        quantity = quantity if sign > 0 else -quantity
+        if sign < 0:
+            quantity, notional = -quantity, -notional
         if order.terms.side is Side.BUY:
             waiting.buy_quantity += quantity
-            waiting.buy_notional += quantity * order.reserve_price
+            waiting.buy_notional += notional
         else:
             waiting.sell_quantity += quantity
-            waiting.sell_notional += quantity * order.reserve_price
+            waiting.sell_notional += notional
         if not waiting.buy_quantity and not waiting.sell_quantity:
             del self.open_orders[symbol]
 
 
-def exposed_quantity(order: Order) -> Decimal:
-    """What the order could still trade against the account's limits: nothing when it can only reduce.
+def exposure(order: Order) -> tuple[Decimal, Decimal]:
+    """The quantity and notional that the order could still trade against the account's limits, at worst.
 
-    While a replace is pending either quantity may be in force, so the larger one counts. A child follows
-    its parent's fills, up to what it was checked with, so that counts from the start.
+    Nothing when it can only reduce. A child follows its parent's fills, up to what it was checked with, so
+    that counts from the start.
     """
     if not order.is_open or order.terms.reduce_only:
-        return ZERO
+        return ZERO, ZERO
     asked = order.terms.quantity
     if order.parent_order_id:
         asked = max(asked, order.initial_quantity)
-    if order.replace_terms is not None:
-        asked = max(asked, order.replace_terms.quantity)
-    return max(ZERO, asked - order.filled_quantity)
+    left = max(ZERO, asked - order.filled_quantity)
+    if order.replace_terms is None:
+        return left, left * order.reserve_price
+    new_left = max(ZERO, order.replace_terms.quantity - order.filled_quantity)
+    notional = worst_while_pending(left, order.reserve_price, new_left, order.replace_price)
+    return max(left, new_left), notional
 
 
 def _counts_alike(before: Order, after: Order) -> bool:
-    """Whether nothing that `exposed_quantity` looks at has changed, as at most reports."""
+    """Whether nothing that `exposure` looks at has changed, as at most reports."""
     return (
         before.terms is after.terms
         and before.filled_quantity is after.filled_quantity

@@ -17,6 +17,7 @@ class Needs(NamedTuple):
     order_ids: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
     group_ids: tuple[str, ...] = ()
+    execution_ids: tuple[str, ...] = ()
 
 
 class Command(Protocol[R_co]):

@@ -16,7 +16,6 @@ from application.trading.command import Command
 from domain.errors import Unavailable
 from domain.trading.events.order_events import Event
 
-
 # When the last commit answered so many callers, the next waits as long as more keep coming: what a commit costs
 # hardly depends on what is in it. One caller alone never waits.
 _CROWD = 4

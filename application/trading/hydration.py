@@ -22,15 +22,24 @@ async def hydrate(
     order_ids: dict[str, None] = {}
     symbols: dict[str, None] = {}
     group_ids: dict[str, None] = {}
+    executions: dict[str, None] = {}
     for command in commands:
-        needs = command.needs()
-        client_ids.update((i, None) for i in needs.client_order_ids if i not in book.placements)
-        order_ids.update((i, None) for i in needs.order_ids if i not in book.orders)
-        symbols.update((s, None) for s in needs.symbols if s not in book.quoted)
-        group_ids.update((i, None) for i in needs.group_ids)
+        asked = command.needs()
+        for wanted, ids, known in (
+            (client_ids, asked.client_order_ids, book.placements),
+            (order_ids, asked.order_ids, book.orders),
+            (symbols, asked.symbols, book.quoted),
+            (group_ids, asked.group_ids, ()),
+            (executions, asked.execution_ids, book.executions),
+        ):
+            for id in ids:
+                if id not in known:
+                    wanted[id] = None
     if symbols:
         await book.quotes.ensure(symbols)
         book.quoted.update(s for s in symbols if book.quotes.latest(s) is not None)
+    if executions:
+        book.executions.update(await journal.known_executions(book.account_id, executions))
     found: list[Order] = []
     if client_ids:
         found += await journal.orders_by_client_id(book.account_id, client_ids)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from application.trading.account_book import AccountBook, exposed_quantity
+from application.trading.account_book import AccountBook, exposure
 from application.trading.command import Needs
 from domain.decimals import ZERO
 from domain.errors import AlreadyExists, InvalidArgument, OrderNotPlaced, Violation
@@ -111,6 +111,7 @@ def examine(
         rate=_rate(book, instrument),
         adds=max(ZERO, terms.quantity - filled),
         reserve_price=price,
+        costs=_costs(terms, price, without),
     )
     results = check(situation)
     return CheckedOrder(
@@ -122,6 +123,15 @@ def examine(
         book.account.base_currency,
         book.sequence,
     )
+
+
+def _costs(terms: OrderTerms, price: Decimal, without: Order | None) -> Decimal:
+    """The order's notional at worst; a change of one that a broker works is pending at first."""
+    if without is None:
+        return terms.quantity * price
+    if without.held:
+        return exposure(replace(without, terms=terms, reserve_price=price))[1]
+    return exposure(replace(without, replace_terms=terms, replace_price=price))[1]
 
 
 def _margin_without(book: AccountBook, without: Order | None) -> tuple[Margin | None, str]:
@@ -139,8 +149,7 @@ def _waiting_without(book: AccountBook, symbol: str, without: Order | None) -> O
     waiting = book.open_orders.get(symbol)
     if waiting is None or without is None:
         return waiting
-    quantity = exposed_quantity(without)
-    notional = quantity * without.reserve_price
+    quantity, notional = exposure(without)
     if without.terms.side is Side.BUY:
         return replace(
             waiting, buy_quantity=waiting.buy_quantity - quantity, buy_notional=waiting.buy_notional - notional

@@ -21,10 +21,10 @@ def request_cancel(book: AccountBook, order: Order, reason: CancelReason, text: 
     return after
 
 
-def request_replace(book: AccountBook, order: Order, terms: OrderTerms, reserve_price: Decimal) -> Order:
-    """Record that `terms` were asked for, and pass that on to the broker after the commit."""
+def request_replace(book: AccountBook, order: Order, terms: OrderTerms, price: Decimal) -> Order:
+    """Record that `terms` were asked for, which count at `price`; pass that on to the broker after the commit."""
     version = order.version + 1
-    changes = {"replace_terms": terms, "replace_version": version, "reserve_price": reserve_price}
+    changes = {"replace_terms": terms, "replace_version": version, "replace_price": price}
     after = book.change(order, EventType.REPLACE_REQUESTED, changes)
     book.outbound.append((book.broker.replace, after, terms, version))
     return after

@@ -13,7 +13,7 @@ from application.trading.account_writer import AccountWriter, WriterParts
 from application.trading.command import Command
 from application.trading.committer import Committer
 from application.trading.request_watch import RequestWatch, WatchSettings
-from domain.errors import AccessDenied
+from domain.errors import AccessDenied, NotFound
 from domain.trading.aggregates.order import Order
 from domain.trading.repositories.order_repository import OrderRepository
 from domain.trading.value_objects.execution_report import ExecutionReport
@@ -79,14 +79,22 @@ class TradingEngine:
             task.cancel()
         for broker in self.brokers.values():
             await broker.stop()
+        if not self.epoch:
+            return
         await self.committer.flushed()
         for writer in self._writers.values():
             await writer.stop()
         await self.committer.stop()
 
+    def broker(self, name: str) -> Broker:
+        """NotFound for one that is not configured."""
+        if name not in self.brokers:
+            raise NotFound(f"broker: no broker {name!r} is configured", reason="BROKER_NOT_FOUND", broker=name)
+        return self.brokers[name]
+
     def add(self, snapshot: AccountSnapshot) -> AccountWriter:
         """Start the writer of an account that has none yet."""
-        broker = self.brokers[snapshot.account.broker]
+        broker = self.broker(snapshot.account.broker)
         writer: AccountWriter
 
         def current(order_id: str) -> Order | None:

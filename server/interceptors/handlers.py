@@ -21,7 +21,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from domain.errors import DomainError
+from domain.errors import DomainError, TooLarge
 from server.errors import (
     DETAILS_KEY,
     Defect,
@@ -46,18 +46,18 @@ class Received(NamedTuple, Generic[RequestT]):
     """One message of a caller's stream. With an `error` it is not to be acted on; `message` is what could be read."""
 
     message: RequestT
-    error: InvalidRequest | None
+    error: DomainError | None
 
 
-class Undecodable:
-    """Stands in for a request whose bytes are no such message."""
+_LARGEST_REQUEST: Final = 4 * 1024 * 1024
 
 
-_UNDECODABLE: Final = Undecodable()
-
-
-def undecodable() -> InvalidRequest:
+def _undecodable() -> InvalidRequest:
     return InvalidRequest([FieldViolation("request", "the bytes are no valid message of this type")])
+
+
+def _too_large(size: int) -> TooLarge:
+    return TooLarge(f"the message has {size} bytes, of {_LARGEST_REQUEST} at most", size=str(size))
 
 
 def service_handlers(
@@ -83,11 +83,13 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], object]:
     parse = GetMessageClass(method.input_type).FromString
 
     def parsed(data: bytes) -> object:
-        # What a deserializer raises reaches the caller as an INTERNAL without a word.
+        # What a deserializer raises reaches the caller as an INTERNAL without a word, so a refusal is handed on.
+        if len(data) > _LARGEST_REQUEST:
+            return _too_large(len(data))
         try:
             return parse(data)
         except DecodeError:
-            return _UNDECODABLE
+            return _undecodable()
 
     return parsed
 
@@ -97,9 +99,7 @@ def _serialized(response: Any) -> bytes:
 
 
 def _checked(request: Any) -> None:
-    if request is _UNDECODABLE:
-        raise undecodable()
-    error = invalid(request)
+    error = request if isinstance(request, DomainError) else invalid(request)
     if error is not None:
         raise error
 
@@ -113,7 +113,7 @@ def _unary(method: MethodDescriptor, behaviour: Callable[..., Awaitable[Any]], l
         try:
             lifecycle.enter()
             entered = True
-            if request is _UNDECODABLE or first_violation(request, fail_fast=True):
+            if isinstance(request, DomainError) or first_violation(request, fail_fast=True):
                 _checked(request)
             return await behaviour(request, context)
         except DomainError as error:
@@ -168,8 +168,8 @@ def _bidirectional(method: MethodDescriptor, behaviour: Callable[..., Any], life
 
     async def received(requests: AsyncIterator[Any]) -> AsyncIterator[Received[Any]]:
         async for request in requests:
-            if request is _UNDECODABLE:
-                yield Received(empty(), undecodable())
+            if isinstance(request, DomainError):
+                yield Received(empty(), request)
             else:
                 yield Received(request, invalid(request))
 

@@ -102,6 +102,8 @@ def position_message(valued: ValuedPosition) -> portfolio_pb2.Position:
         mark_time=to_optional_timestamp(valued.mark_time),
         fees=plain(position.fees),
         fee_currency=position.currency,
+        opened_time=to_optional_timestamp(position.opened_time),
+        updated_time=to_optional_timestamp(position.updated_time),
         sequence=position.sequence,
     )
 

@@ -35,6 +35,7 @@ def fill_message(fill: Fill, sequence: int | None = None) -> fill_pb2.Fill:
         strategy_id=fill.strategy_id,
         liquidity=_LIQUIDITIES[fill.liquidity],
         execution_id=fill.execution_id,
+        realized_pnl=decimal_or_empty(fill.realized_pnl),
         busted=fill.busted,
         corrects_fill_id=fill.corrects_fill_id,
     )

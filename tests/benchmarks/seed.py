@@ -6,7 +6,7 @@ They are kept, by what their rows depend on, since a million orders take minutes
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -45,12 +45,12 @@ _TERMS: Final = OrderTerms(
     time_in_force=TimeInForce.GTC,
 )
 
-# What comes after the placing: each event with what it changes.
-_Life: TypeAlias = Sequence[tuple[EventType, dict[str, Any]]]
-_OPEN: Final[_Life] = ((EventType.ORDER_ACCEPTED, {"state": OrderStatus.NEW, "broker_order_id": "P-1"}),)
-_CLOSED: Final[_Life] = (
-    *_OPEN,
-    (EventType.ORDER_CANCELED, {"state": OrderStatus.CANCELED, "cancel_reason": CancelReason.BROKER}),
+# What comes after the placing, and what it changes.
+_Next: TypeAlias = tuple[EventType, dict[str, Any]]
+_OPEN: Final[_Next] = EventType.ORDER_ACCEPTED, {"state": OrderStatus.NEW, "broker_order_id": "P-1"}
+_CLOSED: Final[_Next] = (
+    EventType.ORDER_CANCELED,
+    {"state": OrderStatus.CANCELED, "cancel_reason": CancelReason.NOT_FILLED_AT_ONCE},
 )
 
 
@@ -84,12 +84,12 @@ async def _seed(bench: Bench, folder: Path, closed: int, open_orders: int) -> No
         for batch in history.batches(closed // _ACCOUNTS, open_orders // _ACCOUNTS):
             await store.journal.append(batch)
             written += len(batch.orders)
-            bench.say(f"writing a history: {written:,} of {closed + open_orders:,} orders")
+        bench.say(f"writing a history: {written:,} of {closed + open_orders:,} orders")
     await store.close()
 
 
 class _History:
-    """One account's. Each order is placed and acknowledged; a closed one was canceled by its broker after that."""
+    """One account's: each order with two events, placed, and then either taken or canceled by the broker."""
 
     def __init__(self, account_id: str) -> None:
         self._account_id = account_id
@@ -112,19 +112,17 @@ class _History:
         return batch
 
     def batches(self, closed: int, open_orders: int) -> Iterator[Batch]:
-        lives = chain(repeat(_CLOSED, closed), repeat(_OPEN, open_orders))
-        while some := list(islice(lives, _ORDERS_A_BATCH)):
+        orders = chain(repeat(_CLOSED, closed), repeat(_OPEN, open_orders))
+        while some := list(islice(orders, _ORDERS_A_BATCH)):
             batch = Batch()
-            for life in some:
-                self._order(batch, life)
+            for then in some:
+                self._order(batch, then)
             yield batch
 
-    def _order(self, batch: Batch, life: _Life) -> None:
-        order = self._placed()
+    def _order(self, batch: Batch, then: _Next) -> None:
+        order, (type, changes) = self._placed(), then
         self._record(batch, order, EventType.ORDER_PLACED, _USER)
-        for type, changes in life:
-            order = order.changed(self._now, self._sequence + 1, **changes)
-            self._record(batch, order, type, f"broker:{_BROKER}")
+        self._record(batch, order.changed(self._now, self._sequence + 1, **changes), type, f"broker:{_BROKER}")
 
     def _placed(self) -> Order:
         sequence = self._sequence + 1

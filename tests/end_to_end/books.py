@@ -72,7 +72,9 @@ async def read_books(client: Client, account_id: str) -> Books:
     portfolio = (await client.accounts.GetPortfolio(GetPortfolioRequest(account_id=account_id))).portfolio
     currencies = {}
     for symbol in {fill.symbol for fill in all_fills}:
-        currencies[symbol] = (await client.market.GetInstrument(GetInstrumentRequest(symbol=symbol))).instrument.currency
+        currencies[symbol] = (
+            await client.market.GetInstrument(GetInstrumentRequest(symbol=symbol))
+        ).instrument.currency
     return Books(
         await read_all(client.orders.ListOrderEvents, events, "events"),
         await read_all(client.orders.ListOrders, orders, "orders"),
@@ -99,4 +101,3 @@ async def eventually(holds: Callable[[], Awaitable[bool]], otherwise: str, secon
     while not await holds():
         assert asyncio.get_running_loop().time() < deadline, otherwise
         await asyncio.sleep(_LOOK_SECONDS)
-

@@ -98,7 +98,7 @@ GOOD: Final[dict[str, list[dict[str, Any]]]] = {
 }
 
 # Changes that make a good request contradict itself, and the field that is to be named for it.
-CONTRADICTIONS: Final = (
+CONTRADICTIONS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (
     ("OrderService/PlaceOrder", {"order": {"time_in_force": "TIME_IN_FORCE_GTD"}}, "order.expire_time"),
     ("OrderService/PlaceOrder", {"order": {"expire_time": _SPAN[0]}}, "order.expire_time"),
     ("OrderService/PlaceOrder", {"order": {"post_only": True, "market": {}}}, "order.post_only"),
@@ -160,4 +160,3 @@ async def _first(call: Any) -> Any:
 
 def _serialized(request: Message | bytes) -> bytes:
     return request if isinstance(request, bytes) else request.SerializeToString()
-

@@ -32,16 +32,15 @@ class Follower:
 
     async def follow(self, client: Client) -> None:
         """Until the server is gone, or says goodbye."""
-        request = self._request(
-            account_id=self._account_id, after_sequence=self.cursor, heartbeat_interval=_HEARTBEAT
-        )
+        request = self._request(account_id=self._account_id, after_sequence=self.cursor, heartbeat_interval=_HEARTBEAT)
         self.goodbye = False
         try:
             async for message in getattr(client.orders, self._stream)(request):
                 assert not self.goodbye, "goodbye is the last message"
                 self._take(message)
         except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
 
     def _take(self, message: Any) -> None:
         kind = message.WhichOneof("message")

@@ -1,9 +1,10 @@
 """Every way in which a request can break a rule of the contract, generated from the contract itself."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,7 +20,7 @@ _DECIMALS: Final = {
     "no number": "NaN",
     "with a comma": "1,5",
     "with a space": " 1",
-    "in other digits": "١",
+    "in other digits": "\u0661",
 }
 _IDENTIFIERS: Final = {"too long": "x" * 65, "with a space": "a b", "not ASCII": "ü", "with a line break": "a\n"}
 _TEXTS: Final = (
@@ -52,25 +53,15 @@ def malformed(good: Message) -> Iterator[Malformed]:
 
 def _spoiled_within(good: Message, part: Callable[[Any], Any], path: str) -> Iterator[Malformed]:
     """`part` finds the message at `path` in a copy of `good`."""
-
-    def case(field: str, what: str, spoil: Spoil) -> Malformed:
+    for name, what, spoil in _spoils(part(good).DESCRIPTOR):
         bad = type(good)()
         bad.CopyFrom(good)
         spoil(part(bad))
-        return Malformed(f"{path}{field} {what}", bad, f"{path}{field}")
-
-    descriptor = part(good).DESCRIPTOR
-    for oneof in descriptor.oneofs:
-        if oneof.GetOptions().Extensions[validate_pb2.oneof].required:
-            yield case(oneof.name, "missing", lambda message, name=oneof.name: message.ClearField(name))
-    for field in descriptor.fields:
-        for what, spoil in _spoils(field):
-            yield case(field.name, what, spoil)
+        yield Malformed(f"{path}{name} {what}", bad, f"{path}{name}")
+    for field in part(good).DESCRIPTOR.fields:
         if _is_of_the_contract(field):
-            step, name = (_first, f"{field.name}[0]") if field.is_repeated else (getattr, field.name)
-            yield from _spoiled_within(
-                good, lambda root, step=step, name=field.name: step(part(root), name), f"{path}{name}."
-            )
+            step = f"{field.name}[0]" if field.is_repeated else field.name
+            yield from _spoiled_within(good, partial(_below, part, field), f"{path}{step}.")
 
 
 def _is_of_the_contract(field: FieldDescriptor) -> bool:
@@ -78,75 +69,98 @@ def _is_of_the_contract(field: FieldDescriptor) -> bool:
     return kind is not None and kind.full_name.startswith("quantmesh.") and not kind.GetOptions().map_entry
 
 
-def _first(message: Any, field: str) -> Any:
-    items = getattr(message, field)
-    return items[0] if items else items.add()
+def _below(part: Callable[[Any], Any], field: FieldDescriptor, root: Any) -> Any:
+    """The message in `field`, of several the first, of the message that `part` finds."""
+    content = getattr(part(root), field.name)
+    if not field.is_repeated:
+        return content
+    return content[0] if content else content.add()
 
 
-# -- one field ---------------------------------------------------------------------------------------------
+# -- the ways to spoil a message ---------------------------------------------------------------------------
 
 
-def _spoils(field: FieldDescriptor) -> Iterator[tuple[str, Spoil]]:
-    rules = field.GetOptions().Extensions[validate_pb2.field]
+def _spoils(kind: Descriptor) -> Iterator[tuple[str, str, Spoil]]:
+    """The name of a field or oneof, what will be wrong with it, and what makes it so."""
+    for oneof in kind.oneofs:
+        if oneof.GetOptions().Extensions[validate_pb2.oneof].required:
+            yield oneof.name, "missing", _without(oneof.name)
+    for field in kind.fields:
+        for what, spoil in _spoils_of(field, field.GetOptions().Extensions[validate_pb2.field]):
+            yield field.name, what, spoil
+
+
+def _spoils_of(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
     if rules.required:
-        yield "missing", lambda message: _cleared(message, field.name)
+        yield "missing", _without(field.name)
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         yield from _spoiled_maps(field, rules.map)
     elif field.is_repeated:
         yield from _spoiled_lists(field, rules.repeated)
     else:
         for what, value in _bad_values(field, rules):
-            yield what, lambda message, value=value: _set(message, field, value)
-
-
-def _cleared(message: Any, field: str) -> None:
-    message.SetInParent()
-    message.ClearField(field)
-
-
-def _set(message: Any, field: FieldDescriptor, value: Any) -> None:
-    if isinstance(value, Message):
-        getattr(message, field.name).CopyFrom(value)
-    else:
-        setattr(message, field.name, value)
+            yield what, _with(field, value)
 
 
 def _spoiled_maps(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
-    def put(content: dict[str, str]) -> Spoil:
-        return lambda message: getattr(message, field.name).update(content)
-
     if rules.HasField("max_pairs"):
-        yield "too many", put({f"k{number}": "v" for number in range(rules.max_pairs + 1)})
-        yield "with a key too long", put({"k" * (rules.keys.string.max_len + 1): "v"})
-        yield "with a value too long", put({"k": "v" * (rules.values.string.max_len + 1)})
+        yield "too many", _with_pairs(field, {f"k{number}": "v" for number in range(rules.max_pairs + 1)})
+        yield "with a key too long", _with_pairs(field, {"k" * (rules.keys.string.max_len + 1): "v"})
+        yield "with a value too long", _with_pairs(field, {"k": "v" * (rules.values.string.max_len + 1)})
 
 
 def _spoiled_lists(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
-    def fill(count: int) -> Spoil:
-        return lambda message: _fill(message, field, count)
-
     if rules.min_items:
-        yield "empty", lambda message: _cleared(message, field.name)
+        yield "empty", _without(field.name)
     if rules.max_items and field.message_type is not None:
-        yield "too many", fill(rules.max_items + 1)
-    if rules.unique:
-        yield "with one twice", fill(2)
+        yield "too many", _with_copies(field, rules.max_items + 1)
     for what, value in _bad_values(field, rules.items):
-        yield f"with one {what}", lambda message, value=value: _only(message, field, value)
+        yield f"with one {what}", _with_items(field, [value])
+    if rules.unique:
+        yield "with one twice", _with_items(field, [1, 1] if field.enum_type else ["AAPL", "AAPL"])
 
 
-def _fill(message: Any, field: FieldDescriptor, count: int) -> None:
-    """As many as `count` copies of the first item."""
-    items = getattr(message, field.name)
-    if field.message_type is not None:
-        first = _first(message, field.name)
+def _without(name: str) -> Spoil:
+    def spoil(message: Any) -> None:
+        message.SetInParent()
+        message.ClearField(name)
+
+    return spoil
+
+
+def _with(field: FieldDescriptor, value: Any) -> Spoil:
+    def spoil(message: Any) -> None:
+        if isinstance(value, Message):
+            getattr(message, field.name).CopyFrom(value)
+        else:
+            setattr(message, field.name, value)
+
+    return spoil
+
+
+def _with_pairs(field: FieldDescriptor, pairs: dict[str, str]) -> Spoil:
+    return lambda message: getattr(message, field.name).update(pairs)
+
+
+def _with_items(field: FieldDescriptor, items: list[Any]) -> Spoil:
+    def spoil(message: Any) -> None:
+        getattr(message, field.name)[:] = items
+
+    return spoil
+
+
+def _with_copies(field: FieldDescriptor, count: int) -> Spoil:
+    """As many messages as `count`, all like the first."""
+
+    def spoil(message: Any) -> None:
+        items = getattr(message, field.name)
+        first = items[0] if items else items.add()
         items.extend([first] * (count - len(items)))
-    else:
-        items.extend([items[0] if items else (1 if field.enum_type else "AAPL")] * count)
+
+    return spoil
 
 
-def _only(message: Any, field: FieldDescriptor, value: Any) -> None:
-    getattr(message, field.name)[:] = [value]
+# -- values that break a field's rules ---------------------------------------------------------------------
 
 
 def _bad_values(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Any]]:

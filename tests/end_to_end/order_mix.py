@@ -9,7 +9,13 @@ from quantmesh.marketdata.v1.market_data_query_pb2 import BatchGetQuotesRequest
 from quantmesh.trading.v1.order_pb2 import NewOrder
 from quantmesh.trading.v1.order_placement_pb2 import BracketGroup, OcoGroup, OtoGroup
 from quantmesh.type.v1.side_pb2 import SIDE_BUY, SIDE_SELL, Side
-from quantmesh.type.v1.time_in_force_pb2 import TIME_IN_FORCE_FOK, TIME_IN_FORCE_GTC, TIME_IN_FORCE_IOC, TimeInForce
+from quantmesh.type.v1.time_in_force_pb2 import (
+    TIME_IN_FORCE_DAY,
+    TIME_IN_FORCE_FOK,
+    TIME_IN_FORCE_GTC,
+    TIME_IN_FORCE_IOC,
+    TimeInForce,
+)
 from tests.support.server import Client
 
 _MOST_LOTS: Final = 400
@@ -36,7 +42,8 @@ class Market(NamedTuple):
 
 async def markets(client: Client) -> list[Market]:
     quotes = (await client.market.BatchGetQuotes(BatchGetQuotesRequest(symbols=_SIZES))).quotes
-    return [Market(q.symbol, *map(Decimal, _SIZES[q.symbol]), Decimal(q.bid_price)) for q in quotes]
+    listed = ((quote, *_SIZES[quote.symbol]) for quote in quotes)
+    return [Market(quote.symbol, Decimal(lot), Decimal(tick), Decimal(quote.bid_price)) for quote, lot, tick in listed]
 
 
 class OrderMix:
@@ -56,7 +63,9 @@ class OrderMix:
         return self._random.choice((self._bracket, self._oco, self._oto))()
 
     def at_market(self) -> NewOrder:
-        return self._new(self._market(), market={}, time_in_force=self._random.choice((None, TIME_IN_FORCE_IOC)))
+        return self._new(
+            self._market(), market={}, time_in_force=self._random.choice((TIME_IN_FORCE_DAY, TIME_IN_FORCE_IOC))
+        )
 
     def at_once(self) -> NewOrder:
         """A limit that the market is within of, mostly."""
@@ -106,7 +115,7 @@ class OrderMix:
         at: Market,
         side: Side.ValueType | None = None,
         lots: int = 0,
-        time_in_force: TimeInForce.ValueType | None = TIME_IN_FORCE_GTC,
+        time_in_force: TimeInForce.ValueType = TIME_IN_FORCE_GTC,
         **type: Any,
     ) -> NewOrder:
         self._drawn += 1

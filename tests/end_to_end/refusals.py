@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 
 _REASONS: Final = Path(__file__).parents[2] / "proto/quantmesh/type/v1/error_reason.proto"
 # Nothing of the implementation is a caller's business: no traceback, no class or file of ours or of a library's.
-_LEAK: Final = re.compile(r"Traceback|\.py\b|\w(Error|Exception)\b|site-packages|object at 0x|<class |\bgrpc\._|sqlite|asyncpg")
+_LEAK: Final = re.compile(r"Traceback|\.py\b|\w(Error|Exception)\b|site-packages|object at 0x|<class |sqlite|asyncpg")
 
 
 class Refusal(NamedTuple):

@@ -19,7 +19,7 @@ from tests.support.server import Client, ServerProcess, Site
 
 _AT_ONCE: Final = 20
 _FLOOD: Final = 200
-_PATIENCE_SECONDS: Final = 3.0
+_PATIENCE_SECONDS: Final = 10.0
 _MOST_GROWTH_MIB: Final = 32
 _SAME: Final = {"account_id": "demo", "broker": "paper", "base_currency": "USD"}
 

@@ -6,11 +6,15 @@ from typing import Final
 
 import pytest
 
+from quantmesh.trading.v1.order_pb2 import CANCEL_REASON_NEVER_SUBMITTED
 from tests.end_to_end.audit import restart_and_audit
 from tests.end_to_end.followers import Followers
 from tests.end_to_end.traders import Traders
 from tests.support.postgres import postgres_server
 from tests.support.server import Site
+
+# Several processes one after the other, on a machine that may have others to serve.
+pytestmark = pytest.mark.timeout(180)
 
 _IN_THE_STORE: Final = ("journal_begin", "journal_insert", "journal_commit")
 _AROUND_IT: Final = ("ack", "broker_send", "report_applied")
@@ -43,4 +47,6 @@ async def _die_and_audit(site: Site, point: str) -> None:
         assert server.exit_status() == -signal.SIGKILL
     assert traders.acknowledged
     assert any(one.open for one in traders.sent)
-    await restart_and_audit(site, traders, followers)
+    books = await restart_and_audit(site, traders, followers)
+    # The outage was short, so what had not reached the broker was sent, and not given up.
+    assert not [order for order in books.orders if order.cancel_reason == CANCEL_REASON_NEVER_SUBMITTED]

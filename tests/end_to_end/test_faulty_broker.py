@@ -3,12 +3,17 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.audit import audit
 from tests.end_to_end.followers import Followers
 from tests.end_to_end.traders import Traders
 from tests.support.server import Site
 
-_FAULTS = {
+# Several processes one after the other, on a machine that may have others to serve.
+pytestmark = pytest.mark.timeout(180)
+
+_FAULTS: dict[str, object] = {
     "paper_delay_rate": 0.2,
     "paper_repeat_rate": 0.2,
     "paper_reorder_rate": 0.2,

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +21,12 @@ from tests.end_to_end.refusals import refusal
 from tests.end_to_end.traders import Sent, Traders, orders_of
 from tests.support.server import Client, Site
 
+# Several processes one after the other, on a machine that may have others to serve.
+pytestmark = pytest.mark.timeout(180)
+
 _LOAD_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 10.0
+_AT_ONCE_SECONDS: Final = 4.0
 
 
 async def test_a_server_that_is_asked_to_stop_answers_what_it_took_and_says_goodbye(tmp_path: Path) -> None:
@@ -59,7 +62,7 @@ async def test_a_server_on_which_nobody_calls_stops_at_once(tmp_path: Path) -> N
         asked = time.monotonic()
         server.signal(signal.SIGTERM)
         assert await asyncio.to_thread(server.exit_status) == 0
-        assert time.monotonic() - asked < 2
+        assert time.monotonic() - asked < _AT_ONCE_SECONDS
 
 
 async def _nothing_was_decided_and_left_unanswered(site: Site, unanswered: list[Sent]) -> None:
@@ -67,15 +70,13 @@ async def _nothing_was_decided_and_left_unanswered(site: Site, unanswered: list[
         async with server.client() as client:
             for sent in unanswered:
                 for order in orders_of(sent.request):
-                    request = GetOrderRequest(
-                        account_id=sent.request.account_id, client_order_id=order.client_order_id
-                    )
+                    request = GetOrderRequest(account_id=sent.request.account_id, client_order_id=order.client_order_id)
                     with pytest.raises(grpc.aio.AioRpcError) as failure:
                         await client.orders.GetOrder(request)
                     assert refusal(failure.value).reason == "ORDER_NOT_FOUND"
 
 
-def _streams(client: Client, account_id: str) -> list[AsyncIterator[Any]]:
+def _streams(client: Client, account_id: str) -> list[Any]:
     """One of each kind that the followers do not hold."""
     symbols = ["AAPL", "BTC/USD"]
     subscription = SubscribeRequest(subscribe=AddSubscriptions(channel=CHANNEL_ORDER_BOOK, symbols=symbols))

@@ -19,6 +19,9 @@ from tests.end_to_end.traders import Traders
 from tests.support.postgres import postgres_server
 from tests.support.server import Client, Site, free_port
 
+# Several processes one after the other, on a machine that may have others to serve.
+pytestmark = pytest.mark.timeout(180)
+
 _TAKEN_OVER = 3
 
 
@@ -31,11 +34,12 @@ async def test_a_second_server_takes_over_under_load_and_nothing_is_lost_or_doub
     traders = Traders()
     followers = Followers(traders.account_id)
     with site.start() as first, closing(replace(site, port=free_port()).start()) as second:
-        async with first.client() as client, followers.following(client):
-            health = asyncio.create_task(_health_until_the_end(client))
+        async with first.client() as client:
             await traders.open_account(client)
-            await asyncio.gather(traders.trade(client), asyncio.to_thread(second.ready))
-            assert (await health)[-1] == HealthCheckResponse.NOT_SERVING
+            health = asyncio.create_task(_health_until_the_end(client))
+            async with followers.following(client):
+                await asyncio.gather(traders.trade(client), asyncio.to_thread(second.ready))
+                assert (await health)[-1] == HealthCheckResponse.NOT_SERVING
         assert await asyncio.to_thread(first.exit_status) == _TAKEN_OVER
         assert "another server has taken over" in first.log
         async with second.client() as client:

@@ -10,8 +10,8 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest, ListAccountsRequest
-from quantmesh.trading.v1.order_placement_pb2 import PlaceOrdersRequest
 from quantmesh.trading.v1.order_pb2 import ORDER_STATUS_NEW
+from quantmesh.trading.v1.order_placement_pb2 import PlaceOrdersRequest
 from quantmesh.trading.v1.order_query_pb2 import ListOrdersRequest
 from tests.end_to_end.books import eventually
 from tests.end_to_end.contract_calls import ACCOUNT, CONTRADICTIONS, GOOD, METHODS, Rpc
@@ -182,7 +182,7 @@ async def test_a_call_that_is_not_built_says_so(name: str, client: Client) -> No
 @pytest.mark.parametrize("path", ["/quantmesh.trading.v1.OrderService/Nothing", "/no.such.Service/Call", "/"])
 async def test_a_call_that_the_contract_lacks_is_not_implemented(path: str, client: Client) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await client.channel.unary_unary(path)(b"")
+        await client.channel.unary_unary(path, request_serializer=bytes)(b"")
     assert refusal(failure.value).reason == "NOT_IMPLEMENTED"
 
 
@@ -200,8 +200,10 @@ async def _refused(rpc: Rpc, request: Message | bytes) -> Refusal:
 
 def _opens(request: Message | bytes) -> bool:
     """Whether it is the first message of a session, on which the call itself depends."""
-    return isinstance(request, Message) and request.DESCRIPTOR.name == "OrderSessionRequest" and not any(
-        request.HasField(field) for field in ("place", "replace", "cancel", "cancel_all")
+    return (
+        isinstance(request, Message)
+        and request.DESCRIPTOR.name == "OrderSessionRequest"
+        and not any(request.HasField(field) for field in ("place", "replace", "cancel", "cancel_all"))
     )
 
 

@@ -229,8 +229,9 @@ async def test_orders_are_found_by_the_callers_ids_whatever_their_state(store: S
     ledger.place("c-3")
     first = ledger.cancel(first)
     await store.journal.append(ledger.take())
-    found = await store.journal.orders_by_client_id("desk", ["c-1", "new", "c-2", "c-1"])
-    assert sorted(found, key=lambda order: order.created_sequence) == [first, second]
+    for more in ([], [f"new-{number}" for number in range(100)]):
+        found = await store.journal.orders_by_client_id("desk", ["c-1", "new", "c-2", "c-1", *more])
+        assert sorted(found, key=lambda order: order.created_sequence) == [first, second]
     assert list(await store.journal.orders_by_client_id("desk", [])) == []
     assert list(await store.journal.orders_by_client_id("other", ["c-1"])) == []
 
@@ -262,6 +263,20 @@ async def test_fills_of_a_symbol_are_those_that_count_in_the_order_they_were_boo
     ledger.bust(fills.pop(3))
     await store.journal.append(ledger.take())
     assert list(await store.journal.fills_of_symbol("desk", "ACME")) == fills
+
+
+@pytest.mark.parametrize("more", [0, 100])
+async def test_executions_are_known_once_they_are_booked_and_when_they_are_busted(
+    store: Store, ledger: Ledger, more: int
+) -> None:
+    order = ledger.place("c-1")
+    ledger.fill(order, "x-1")
+    ledger.bust(ledger.fill(order, "x-2"))
+    ledger.fill(order, "x-3")
+    await store.journal.append(ledger.take())
+    asked = ["x-1", "x-2", "x-4", *(f"new-{number}" for number in range(more))]
+    assert sorted(await store.journal.known_executions("desk", asked)) == ["x-1", "x-2"]
+    assert list(await store.journal.known_executions("other", asked)) == []
 
 
 # -- what is refused ------------------------------------------------------------------------------------

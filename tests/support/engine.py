@@ -93,6 +93,9 @@ class FaultyJournal:
         self._read()
         return await self._inside.orders_by_id(account_id, order_ids)
 
+    async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
+        return await self._inside.known_executions(account_id, execution_ids)
+
     async def fills_of_orders(self, account_id: str, order_ids: Collection[str]) -> Sequence[Fill]:
         return await self._inside.fills_of_orders(account_id, order_ids)
 

@@ -40,7 +40,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """This process's environment, of the server's settings none but `settings`: `paper_seed` is QUANTMESH_PAPER_SEED."""
+    """This process's environment, with the server's `settings` and no others: `paper_seed` is QUANTMESH_PAPER_SEED."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUANTMESH_")}
     return kept | {f"QUANTMESH_{name.upper()}": str(value) for name, value in settings.items()}
 
@@ -168,8 +168,9 @@ class Client:
 
 
 def _serving(channel: grpc.Channel) -> bool:
+    health: Any = HealthStub(channel)
     try:
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=1)
+        answer = health.Check(HealthCheckRequest(), timeout=1)
     except grpc.RpcError:
         return False
     return bool(answer.status == HealthCheckResponse.SERVING)

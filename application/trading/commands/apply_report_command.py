@@ -9,13 +9,11 @@ from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.group_steps import follow_group
 from domain.decimals import ZERO
-from domain.risk.services.pre_trade_check import reserve_price
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
-from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import CancelReason
 
 _EVENTS = {
@@ -42,7 +40,8 @@ _SIGNS_OF_LIFE = frozenset({ExecType.NEW, ExecType.TRIGGERED, ExecType.TRADE})
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """One report. Repeats, late ones and ones about orders that nobody knows change nothing.
+    """One report. Repeats, late ones and ones about orders that nobody knows change nothing. An execution id counts
+    once in its account, whichever order it is reported for.
 
     A bust or correction that overtook its trade is kept and follows it.
     """
@@ -55,7 +54,8 @@ class ApplyReport:
         return self.report.account_id
 
     def needs(self) -> Needs:
-        return Needs(order_ids=(self.report.order_id,))
+        executions = (self.report.execution_id,) if self.report.execution_id else ()
+        return Needs(order_ids=(self.report.order_id,), execution_ids=executions)
 
     def rebooks(self, book: AccountBook) -> bool:
         """Whether it takes a fill back, so that the symbol's fills must be in the book before it is decided."""
@@ -82,25 +82,16 @@ def _change_state(book: AccountBook, order: Order, report: ExecutionReport) -> O
     changes = order.effect_of(report)
     if changes is None:
         return None
-    if "replace_terms" in changes:
-        changes["reserve_price"] = _settled_price(book, order, changes.get("terms", order.terms))
     canceled = changes.get("state") is OrderStatus.CANCELED
     type = EventType.ORDER_CANCELED if canceled else _EVENTS[report.type]
     return book.change(order, type, changes, reason=report.reason)
 
 
-def _settled_price(book: AccountBook, order: Order, terms: OrderTerms) -> Decimal:
-    """What the order counts at once a replace is settled: while it was pending, the dearer price counted."""
-    quote = book.quotes.latest(terms.symbol)
-    if quote is None:
-        return order.reserve_price
-    return min(order.reserve_price, reserve_price(terms, quote, book.profile.market_order_buffer))
-
-
 def _trade(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
-    if report.execution_id in book.fills.get(order.order_id, {}):
+    if report.execution_id in book.executions:
         return None
     fill = _fill(book, order, report)
+    fill = replace(fill, realized_pnl=book.portfolio.realizes(fill))
     changes = _with(order, fill, None, ExecType.TRADE)
     if report.broker_order_id:
         changes["broker_order_id"] = order.broker_order_id or report.broker_order_id
@@ -143,7 +134,7 @@ def _bust(book: AccountBook, order: Order, report: ExecutionReport) -> Order | N
 
 def _correct(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
     removed = _counting_fill(book, order, report)
-    if removed is None or report.execution_id in book.fills.get(order.order_id, {}):
+    if removed is None or report.execution_id in book.executions:
         return None
     added = replace(
         _fill(book, order, report),

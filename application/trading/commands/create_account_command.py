@@ -7,7 +7,7 @@ from decimal import Decimal
 from application.ports.clock import Clock
 from application.ports.journal import AccountSnapshot, Batch
 from application.trading.trading_engine import TradingEngine
-from domain.errors import AlreadyExists, NotFound, Unavailable
+from domain.errors import AlreadyExists, Unavailable
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.trading.aggregates.account import Account
 from domain.trading.events.order_events import Event, EventType
@@ -39,10 +39,7 @@ class CreateAccountHandler:
 
     async def __call__(self, command: CreateAccount) -> CreatedAccount:
         """Raises NotFound for a broker that is not configured, AlreadyExists for an id with other content."""
-        if command.broker not in self._engine.brokers:
-            raise NotFound(
-                f"broker: no broker {command.broker!r} is configured", reason="BROKER_NOT_FOUND", broker=command.broker
-            )
+        self._engine.broker(command.broker)
         # Shielded: a caller that goes away must not leave an account that is stored and has no writer.
         return await asyncio.shield(asyncio.create_task(self._create(command)))
 

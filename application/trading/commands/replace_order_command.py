@@ -84,13 +84,11 @@ class ReplaceOrder:
         checked = self._checked(book, order, terms)
         if self.validate_only:
             return Placed(order.changed(book.now, order.sequence, terms=terms), 0, check=checked)
-        # Until the broker answers either price may be in force: the dearer one counts.
-        reserve = max(order.reserve_price, checked.reserve_price)
         if order.held:
             changes = {"terms": terms, "reserve_price": checked.reserve_price}
             after = book.change(order, EventType.ORDER_REPLACED, changes)
             return Placed(after, after.sequence)
-        after = request_replace(book, order, terms, reserve)
+        after = request_replace(book, order, terms, checked.reserve_price)
         return Placed(after, after.sequence)
 
     def _require_sense(self, book: AccountBook, order: Order, terms: OrderTerms) -> None:

@@ -28,6 +28,15 @@ class OpenOrders:
         return max(held + self.buy_notional, self.sell_notional - held)
 
 
+def worst_while_pending(left: Decimal, price: Decimal, new_left: Decimal, new_price: Decimal) -> Decimal:
+    """The most that an order can cost while a replace of it is pending.
+
+    Either the replace comes first, and `new_left` trades at `new_price`; or all that is `left` trades at
+    `price`, and then the rest of the new quantity at the new price.
+    """
+    return max(new_left * new_price, left * price + max(ZERO, new_left - left) * new_price)
+
+
 class Holding(Protocol):
     """A position as the margin sees it: signed `quantity` of `symbol`, priced in `currency`."""
 

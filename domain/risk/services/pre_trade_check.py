@@ -47,7 +47,8 @@ def shown(value: Decimal | str | None) -> str:
 class Situation:
     """One order and everything the rules look at.
 
-    `adds` is the quantity the order could still trade, `reserve_price` the price it is counted at.
+    `adds` is the quantity the order could still trade, `reserve_price` the price it is counted at, and
+    `costs` what that makes at worst: more than their product only while a replace is pending.
     `position` and `waiting` leave this order itself out. `before` is the margin without it, None when the
     account cannot be valued; `rate` converts the instrument's currency to the base.
     """
@@ -66,7 +67,8 @@ class Situation:
     missing: str
     rate: Decimal | None
     adds: Decimal
-    reserve_price: Decimal = ZERO
+    reserve_price: Decimal
+    costs: Decimal
     after_buying_power: Decimal | None = field(init=False, default=None)
 
 
@@ -93,7 +95,7 @@ def reserve_price(terms: OrderTerms, quote: Quote | None, buffer: Decimal) -> De
 
 def _instrument_known(s: Situation) -> RuleResult:
     known = s.instrument is not None
-    return RuleResult("INSTRUMENT_KNOWN", known, s.terms.symbol if known else None, None, "", f"instrument {s.terms.symbol}")
+    return RuleResult("INSTRUMENT_KNOWN", known, "known" if known else None, None, "", f"instrument {s.terms.symbol}")
 
 
 def _broker_capability(s: Situation) -> RuleResult:
@@ -207,11 +209,10 @@ def _increase(s: Situation) -> Decimal:
         return ZERO
     held = s.position * s.quote.mid
     waiting = s.waiting or OpenOrders("")
-    notional = s.adds * s.reserve_price
     if s.terms.side is Side.BUY:
-        extreme = held + waiting.buy_notional + notional
+        extreme = held + waiting.buy_notional + s.costs
     else:
-        extreme = waiting.sell_notional + notional - held
+        extreme = waiting.sell_notional + s.costs - held
     return max(ZERO, extreme - waiting.worst_exposure(held))
 
 

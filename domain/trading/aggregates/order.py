@@ -30,7 +30,8 @@ class Order:
     it. `filled_notional` is the sum of quantity x price over the fills. `reserve_price` is the price per unit
     at which the open quantity counts against the account's limits.
     `held` marks a child that waits for its parent's fills and has not been sent to a broker.
-    `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`.
+    `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`; they
+    count at `replace_price`.
     """
 
     order_id: str
@@ -54,6 +55,7 @@ class Order:
     cancel_pending: bool = False
     replace_terms: OrderTerms | None = None
     replace_version: int = 0
+    replace_price: Decimal = ZERO
     reserve_price: Decimal = ZERO
     reject_reason: str = ""
     cancel_reason: CancelReason | None = None
@@ -199,7 +201,7 @@ class Order:
         return is_answer and report.request_version == self.replace_version
 
     def _replace_settled(self, report: ExecutionReport) -> dict[str, Any]:
-        settled: dict[str, Any] = {"replace_terms": None, "replace_version": 0}
+        settled: dict[str, Any] = {"replace_terms": None, "replace_version": 0, "replace_price": ZERO}
         asked = self.replace_terms
         if report.type is not ExecType.REPLACED or asked is None or ExecType.REPLACED not in LIFECYCLE[self.state]:
             return settled
@@ -208,7 +210,7 @@ class Order:
         follows = LIFECYCLE[self.state][ExecType.REPLACED]
         if follows is BY_QUANTITY or terms.quantity == self.filled_quantity:
             follows = self._state_by_quantity(self.filled_quantity, terms)
-        return settled | {"terms": terms, "state": follows}
+        return settled | {"terms": terms, "state": follows, "reserve_price": self.replace_price}
 
     @staticmethod
     def _state_by_quantity(filled: Decimal, terms: OrderTerms) -> OrderStatus:

@@ -1,6 +1,7 @@
 """What an account holds: cash by currency and positions by symbol."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from domain.decimals import ZERO, settle
 from domain.trading.entities.fill import Fill
@@ -25,6 +26,10 @@ class Portfolio:
         position = self.position(fill.symbol, fill.currency)
         self.positions[fill.symbol] = self._after(position, fill, sequence)
 
+    def realizes(self, fill: Fill) -> Decimal:
+        """What booking `fill` now would realise, in its currency and before fees."""
+        return self.position(fill.symbol, fill.currency).realizes(fill.quantity * fill.side.sign, fill.price)
+
     def rebook(self, removed: Fill, added: Fill | None, history: Iterable[Fill], sequence: int) -> None:
         """Undo `removed` and take `added` for it; `history` are the fills of the symbol that count now, in order.
 
@@ -47,4 +52,4 @@ class Portfolio:
     @staticmethod
     def _after(position: Position, fill: Fill, sequence: int) -> Position:
         fee = fill.fee if fill.fee_currency == position.currency else ZERO
-        return position.traded(fill.quantity * fill.side.sign, fill.price, fee, sequence)
+        return position.traded(fill.quantity * fill.side.sign, fill.price, fee, sequence, fill.fill_time)

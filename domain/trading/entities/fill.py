@@ -13,7 +13,8 @@ class Fill:
 
     `execution_id` is the broker's, unique within (broker, account): the key that keeps a fill from being
     counted twice. `currency` is what `price` is counted in. `sequence` is that of the event that booked it;
-    a correction has its own, and in `corrects_sequence` that of the trade that it goes back to.
+    a correction has its own, and in `corrects_sequence` that of the trade that it goes back to. `realized_pnl` is
+    what it made, in `currency` and before fees; None in a correction, which has the position counted again.
     """
 
     fill_id: str
@@ -32,6 +33,7 @@ class Fill:
     strategy_id: str
     fill_time: datetime
     sequence: int
+    realized_pnl: Decimal | None = None
     busted: bool = False
     corrects_fill_id: str = ""
     corrects_sequence: int = 0

@@ -92,6 +92,7 @@ PLANS: list[tuple[Query, set[str]]] = [
     ((queries.ORDERS_BY_CLIENT_ID, {}), {"sqlite_autoindex_orders_2"}),
     ((queries.ORDERS_BY_ID, {}), {"sqlite_autoindex_orders_1"}),
     ((queries.FILLS_OF_ORDERS, {}), {"ix_fills_order"}),
+    ((queries.KNOWN_EXECUTIONS, {}), {"sqlite_autoindex_fills_2"}),
     ((queries.FILLS_OF_SYMBOL, {}), {"ix_fills_symbol"}),
     ((queries.EVENTS, {}), {"sqlite_autoindex_journal_1"}),
     ((queries.EVENTS_OF_ORDER, {}), {"ix_journal_order"}),

@@ -184,21 +184,31 @@ def as_counted(desk: Desk) -> dict[str, tuple[Decimal, ...]]:
 
 
 def recounted(desk: Desk) -> dict[str, tuple[Decimal, ...]]:
-    """What each order could still trade at most, added up from nothing."""
+    """What each order could still trade at most, and at what cost, added up from nothing."""
     totals: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
     for order in desk.book.orders.values():
-        at_most = order.terms.quantity
-        if order.replace_terms is not None:
-            at_most = max(at_most, order.replace_terms.quantity)
-        if order.parent_order_id:
-            at_most = max(at_most, order.initial_quantity)
-        left = at_most - order.filled_quantity
-        if not order.is_open or order.terms.reduce_only or left <= 0:
+        if not order.is_open or order.terms.reduce_only:
             continue
-        at = 0 if order.terms.side is Side.BUY else 2
-        totals[order.terms.symbol][at] += left
-        totals[order.terms.symbol][at + 1] += left * order.reserve_price
+        quantity, cost = at_most(order)
+        if quantity:
+            at = 0 if order.terms.side is Side.BUY else 2
+            totals[order.terms.symbol][at] += quantity
+            totals[order.terms.symbol][at + 1] += cost
     return {symbol: tuple(sums) for symbol, sums in totals.items()}
+
+
+def at_most(order: Order) -> tuple[Decimal, Decimal]:
+    """Every number of units that may trade before a pending replace, and the rest after it: the dearest course."""
+    asked = max(order.terms.quantity, order.initial_quantity if order.parent_order_id else Decimal(0))
+    left = max(Decimal(0), asked - order.filled_quantity)
+    if order.replace_terms is None:
+        return left, left * order.reserve_price
+    new_left = max(Decimal(0), order.replace_terms.quantity - order.filled_quantity)
+    courses = [
+        first * order.reserve_price + max(Decimal(0), new_left - first) * order.replace_price
+        for first in map(Decimal, range(int(left) + 1))
+    ]
+    return max(left, new_left), max(courses)
 
 
 BookMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -12,38 +12,61 @@ from application.trading.placement import examine
 from domain.errors import PreconditionFailed
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType
+from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import OrderType, Side
 from tests.support.trading import Desk, instrument, refusal_of, terms
 
 X = ExecType
 MARKS = {"ACME": Decimal(50), "EURO": Decimal(20)}
+HALF_SPREAD = Decimal("0.5")
 RATES = {"USD": Decimal(1), "EUR": Decimal("1.25")}
 CURRENCIES = {"ACME": "USD", "EURO": "EUR"}
 
 
-def a_desk() -> Desk:
+def a_desk(half_spread: Decimal = HALF_SPREAD) -> Desk:
     """10,000 USD, no leverage, and markets that stand still."""
     desk = Desk(10_000, market_order_buffer=Decimal("0.02"))
     for symbol, currency in CURRENCIES.items():
         desk.quotes.list(instrument(symbol, currency))
-        desk.quotes.set(symbol, MARKS[symbol])
+        desk.quotes.set(symbol, MARKS[symbol] - half_spread, MARKS[symbol] + half_spread)
     desk.quotes.set("EUR/USD", RATES["EUR"])
     return desk
 
 
-def worst_price(order: Order) -> Decimal:
-    """The price at which a fill costs the account the most, as the caller has allowed it."""
-    asked = [terms.limit_price for terms in (order.terms, order.replace_terms) if terms and terms.limit_price]
+def worst_price(order: Order, terms: OrderTerms) -> Decimal:
+    """The price at which a fill under `terms` costs the account the most, as the caller has allowed it."""
     mark = MARKS[order.terms.symbol]
-    if order.terms.side is Side.SELL:
-        return max(mark, *asked) if asked else mark
-    return max(asked) if asked else mark * Decimal("1.02")
+    if terms.side is Side.SELL:
+        return max(mark - HALF_SPREAD, terms.limit_price or Decimal(0))
+    return terms.limit_price or (mark + HALF_SPREAD) * Decimal("1.02")
 
 
-def can_still_trade(order: Order) -> Decimal:
-    """The larger quantity counts while a replace is pending."""
-    quantities = [terms.quantity for terms in (order.terms, order.replace_terms) if terms]
-    return max(Decimal(0), max(quantities) - order.filled_quantity)
+Trade = tuple[Decimal, Decimal]
+
+
+def courses(order: Order) -> list[list[Trade]]:
+    """What may become of the order at its extremes, each course as trades of a quantity at a price.
+
+    All of it fills; while a replace is pending, all of it before that and what is new after it, or after it alone.
+    """
+    left = max(Decimal(0), order.terms.quantity - order.filled_quantity)
+    before = (left, worst_price(order, order.terms))
+    if order.replace_terms is None:
+        return [[before]]
+    new_left = max(Decimal(0), order.replace_terms.quantity - order.filled_quantity)
+    price = worst_price(order, order.replace_terms)
+    return [[(new_left, price)], [before, (max(Decimal(0), new_left - left), price)]]
+
+
+def dearest(order: Order) -> list[Trade]:
+    """Of the order's courses the one that leaves the account with the least for what it then holds."""
+    mark = MARKS[order.terms.symbol]
+
+    def burden(course: list[Trade]) -> Decimal:
+        sign = order.terms.side.sign
+        return sum((quantity * (mark + sign * (price - mark)) for quantity, price in course), Decimal(0))
+
+    return max(courses(order), key=burden)
 
 
 def require_affordable(desk: Desk) -> None:
@@ -57,9 +80,9 @@ def require_affordable(desk: Desk) -> None:
             quantity = desk.book.portfolio.position(symbol, "").quantity
             for order in desk.book.open():
                 if order.terms.symbol == symbol and order.terms.side is side:
-                    traded = can_still_trade(order)
-                    quantity += side.sign * traded
-                    equity -= side.sign * traded * worst_price(order) * rate
+                    for traded, price in dearest(order):
+                        quantity += side.sign * traded
+                        equity -= side.sign * traded * price * rate
             equity += quantity * mark * rate
             gross += abs(quantity * mark * rate)
         assert gross <= equity, sides
@@ -105,10 +128,10 @@ class BuyingPowerMachine(RuleBasedStateMachine):
     @rule(name=placed, part=st.sampled_from([Decimal(1), Decimal("0.5")]))
     def fill_at_the_worst_price(self, name: str, part: Decimal) -> None:
         order = self.desk.order(name)
-        quantity = (can_still_trade(order) * part).to_integral_value()
-        if order.is_open and quantity:
+        quantity = (order.leaves_quantity * part).to_integral_value()
+        if quantity:
             self.made += 1
-            self.desk.trade(f"t{self.made}", quantity, worst_price(order), name)
+            self.desk.trade(f"t{self.made}", quantity, worst_price(order, order.terms), name)
 
     @rule(name=placed, type=st.sampled_from([X.CANCELED, X.EXPIRED, X.REJECTED, X.UNCLEAR, X.ABSENT]))
     def answer(self, name: str, type: ExecType) -> None:
@@ -139,7 +162,7 @@ def buying_power(desk: Desk) -> Decimal:
 
 
 def test_two_orders_cannot_use_the_same_money() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(terms("a", quantity=120, price=50))
     with pytest.raises(PreconditionFailed):
         desk.place(terms("b", quantity=81, price=50))
@@ -148,7 +171,7 @@ def test_two_orders_cannot_use_the_same_money() -> None:
 
 
 def test_an_order_of_unknown_outcome_stays_reserved_until_it_is_proven_absent() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=200)
     desk.report(X.UNCLEAR)
     assert buying_power(desk) == 0
@@ -157,7 +180,7 @@ def test_an_order_of_unknown_outcome_stays_reserved_until_it_is_proven_absent() 
 
 
 def test_a_filled_order_whose_larger_replace_is_pending_reserves_what_that_may_still_buy() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=100)
     desk.report(X.NEW)
     desk.replace(quantity=Decimal(200))
@@ -168,7 +191,7 @@ def test_a_filled_order_whose_larger_replace_is_pending_reserves_what_that_may_s
 
 
 def test_a_lowered_limit_gives_its_money_back_once_the_broker_has_confirmed_it() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=100, price=50)
     desk.report(X.NEW)
     desk.replace(limit_price=Decimal(40))
@@ -178,7 +201,7 @@ def test_a_lowered_limit_gives_its_money_back_once_the_broker_has_confirmed_it()
 
 
 def test_a_raised_limit_that_is_refused_gives_its_money_back() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=100, price=50)
     desk.report(X.NEW)
     desk.replace(limit_price=Decimal(60))
@@ -188,7 +211,7 @@ def test_a_raised_limit_that_is_refused_gives_its_money_back() -> None:
 
 
 def test_closing_a_position_needs_no_buying_power() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=200)
     desk.trade("t", 200)
     assert buying_power(desk) == 0
@@ -197,7 +220,7 @@ def test_closing_a_position_needs_no_buying_power() -> None:
 
 
 def test_turning_a_position_round_needs_buying_power_for_what_it_opens_alone() -> None:
-    desk = a_desk()
+    desk = a_desk(half_spread=Decimal(0))
     desk.place(quantity=200)
     desk.trade("t", 200)
     desk.place(terms("turn", Side.SELL, 400, None))

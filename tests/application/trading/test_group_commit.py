@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -83,14 +84,16 @@ async def test_whatever_is_decided_during_a_commit_shares_the_next_one(house: Ho
 
 
 async def test_answers_come_in_the_order_of_the_questions(house: House) -> None:
-    answered: list[int] = []
-    asked = [house.begin(house.placing(str(number))) for number in range(100)]
-    for number, task in enumerate(asked):
-        task.add_done_callback(lambda _, number=number: answered.append(number))
-    placed = await asyncio.gather(*asked)
-    await house.settle()
-    assert answered == list(range(100))
-    assert [answer.sequence for answer in placed] == list(range(2, 102))
+    answered: list[str] = []
+
+    async def ask(number: int) -> int:
+        placed = await house.place(str(number))
+        answered.append(placed.order.terms.client_order_id)
+        return placed.sequence
+
+    sequences = await asyncio.gather(*(ask(number) for number in range(100)))
+    assert answered == [str(number) for number in range(100)]
+    assert sequences == list(range(2, 102))
 
 
 async def test_a_caller_that_goes_away_does_not_take_its_command_along(house: House) -> None:
@@ -169,7 +172,10 @@ async def test_a_report_in_a_failed_commit_is_taken_in_all_the_same_and_once(
     await house.place(quantity=10)
     await house.tell(X.TRADE, execution_id="t", quantity=4)
     house.journal.faults.append(fault)
-    details = {X.TRADE: {"execution_id": "u", "quantity": D(6)}, X.TRADE_CANCEL: {"reference_id": "t"}}
+    details: dict[ExecType, dict[str, Any]] = {
+        X.TRADE: {"execution_id": "u", "quantity": D(6)},
+        X.TRADE_CANCEL: {"reference_id": "t"},
+    }
     await house.tell(type, **details.get(type, {}))
     await house.settle()
     order = house.order()

@@ -130,7 +130,7 @@ async def test_an_order_that_turns_up_after_it_was_given_up_is_canceled_at_the_b
     await house.place(quantity=10)
     await house.pass_time(9)
     assert house.order().status is S.CANCELED
-    details = {"execution_id": "t", "quantity": 4} if sign is X.TRADE else {}
+    details: dict[str, Any] = {"execution_id": "t", "quantity": 4} if sign is X.TRADE else {}
     await house.tell(sign, **details)
     order = house.order()
     assert house.broker.times("cancel", order.order_id) == 1

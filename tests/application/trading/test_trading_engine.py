@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.persistence.memory import MemoryJournal
+from application.trading.command import OrderRef
 from application.trading.commands.cancel_order_command import CancelOrder
 from application.trading.commands.create_account_command import CreateAccount
+from application.trading.commands.place_order_command import PlaceOrder
+from application.trading.commands.place_order_group_command import PlaceOrderGroup
 from application.trading.queries.get_portfolio_query import GetPortfolio
 from domain.errors import AccessDenied, AlreadyExists, NotFound, Unavailable
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import GroupType, OrderType, Side
-from application.trading.command import OrderRef
-from application.trading.commands.place_order_command import PlaceOrder
-from application.trading.commands.place_order_group_command import PlaceOrderGroup
 from tests.support.engine import MAIN, Fault, House
 from tests.support.trading import D, terms
 

@@ -204,7 +204,11 @@ EDGES = {
         wide_quote,
     ),
     "the other side of a waiting buy": Edge(
-        "BUYING_POWER", {"side": SELL, "quantity": 200}, {"side": SELL, "quantity": 201}, lambda: Desk(10_000), a_buy_waits
+        "BUYING_POWER",
+        {"side": SELL, "quantity": 200},
+        {"side": SELL, "quantity": 201},
+        lambda: Desk(10_000),
+        a_buy_waits,
     ),
     "a position turned round": Edge(
         "BUYING_POWER", {"side": SELL, "quantity": 400}, {"side": SELL, "quantity": 401}, lambda: holding(200)
@@ -272,7 +276,7 @@ def test_the_last_quote_of_a_session_is_fresh_while_the_venue_is_closed() -> Non
     assert checked(desk)["QUOTE_FRESH"].passed
 
 
-def test_a_currency_without_a_rate_fails_whether_it_is_the_instruments() -> None:
+def test_an_instrument_in_a_currency_without_a_rate_fails() -> None:
     desk = Desk()
     desk.quotes.list(instrument("EURO", "EUR"))
     desk.quotes.set("EURO", "50")
@@ -281,7 +285,7 @@ def test_a_currency_without_a_rate_fails_whether_it_is_the_instruments() -> None
     assert "BUYING_POWER" not in results
 
 
-def test_a_currency_without_a_rate_fails_or_that_of_cash_which_cannot_be_valued() -> None:
+def test_cash_in_a_currency_without_a_rate_fails_every_order_of_the_account() -> None:
     results = checked(Desk({"USD": 10_000, "EUR": 1}))
     assert failed(results) == {"CURRENCY_RATE"}
     assert results["CURRENCY_RATE"].message == "rate or price of EUR into USD: not available"
@@ -327,7 +331,7 @@ def test_a_broker_that_lends_nothing_sells_nothing_short() -> None:
 
 
 def test_a_check_lists_every_rule_that_applies_in_their_order_passed_or_failed() -> None:
-    desk = holding(10, max_order_quantity=D(5), max_order_notional=D(100))
+    desk = Desk(max_order_quantity=D(5), max_order_notional=D(100))
     order = {
         "side": SELL,
         "quantity": "6.5",
@@ -378,23 +382,25 @@ def test_a_replaced_order_is_measured_by_what_it_would_become_and_not_twice() ->
 @pytest.mark.parametrize(
     ("order", "counts_at"),
     [
-        ({"price": 40}, 40),
-        ({"price": 60}, 60),
-        ({"price": None}, 52),
-        ({"price": None, "type": OrderType.STOP, "stop_price": D(60)}, 61.2),
-        ({"price": None, "type": OrderType.TRAILING_STOP, "trail_offset": D(9)}, 61.2),
-        ({"price": None, "type": OrderType.TRAILING_STOP, "trail_percent": D(10)}, 57.2),
-        ({"side": SELL, "price": 40}, 51),
-        ({"side": SELL, "price": 60}, 60),
-        ({"side": SELL, "price": None}, 51),
-        ({"side": SELL, "price": None, "type": OrderType.STOP, "stop_price": D(45)}, 51),
+        ({"price": 40}, "40"),
+        ({"price": 60}, "60"),
+        ({"price": None}, "52.02"),
+        ({"price": None, "type": OrderType.STOP, "stop_price": D(60)}, "61.20"),
+        ({"price": None, "type": OrderType.STOP, "stop_price": D(45)}, "52.02"),
+        ({"price": None, "type": OrderType.TRAILING_STOP, "trail_offset": D(9)}, "61.20"),
+        ({"price": None, "type": OrderType.TRAILING_STOP, "trail_percent": D(10)}, "57.222"),
+        ({"side": SELL, "price": 40}, "51"),
+        ({"side": SELL, "price": 60}, "60"),
+        ({"side": SELL, "price": None}, "51"),
+        ({"side": SELL, "price": None, "type": OrderType.STOP, "stop_price": D(45)}, "51"),
     ],
 )
-def test_an_order_counts_at_the_dearest_price_it_may_fill_at(order: dict[str, Any], counts_at: float) -> None:
-    """Bid 49, ask 51, and a buffer of 2 percent above the ask for a buy without a limit: 52.02, here of 50.98."""
+def test_an_order_counts_at_the_dearest_price_it_may_fill_at(order: dict[str, Any], counts_at: str) -> None:
+    """Bid 49, ask 51; a buy without a limit may fill 2 percent above where it starts to trade."""
     desk = Desk()
     desk.quotes.set("ACME", "49", "51")
-    buffer = D(1) / 51 if counts_at == 52 else D("0.02")
-    expected = D(str(counts_at))
-    found = reserve_price(terms(**order), desk.quotes.latest("ACME"), buffer)
-    assert abs(found - expected) < D("0.000001")
+    assert reserve_price(terms(**order), desk.quotes.latest("ACME"), D("0.02")) == D(counts_at)
+
+
+def test_without_a_quote_an_order_counts_at_the_price_it_names() -> None:
+    assert reserve_price(terms(price=40), None, D("0.02")) == 40

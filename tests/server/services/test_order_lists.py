@@ -203,8 +203,11 @@ async def test_fills_are_listed_in_both_directions_page_by_page_and_filtered() -
         page = await rig.client.orders.ListFills(ListFillsRequest(account_id=ACCOUNT, page_size=2))
         rest = ListFillsRequest(account_id=ACCOUNT, page_token=page.next_page_token)
         assert [fill.client_order_id for fill in (await rig.client.orders.ListFills(rest)).fills] == ["a"]
-        unknown = ListFillsRequest(account_id=ACCOUNT, client_order_id="nobody")
-        assert (await refusal(rig.client.orders.ListFills(unknown))).code is CODE.NOT_FOUND
+        for unknown in (
+            ListFillsRequest(account_id=ACCOUNT, client_order_id="nobody"),
+            ListFillsRequest(account_id=ACCOUNT, order_id="nobody"),
+        ):
+            assert (await refusal(rig.client.orders.ListFills(unknown))).code is CODE.NOT_FOUND
 
 
 async def test_events_are_listed_in_order_from_a_sequence_on_and_for_one_order() -> None:

@@ -106,7 +106,8 @@ class Fill(_message.Message):
     """The broker's or exchange's id of the execution."""
     realized_pnl: _builtins.str
     """What the execution changed the account's realised profit by, in the instrument's currency and before
-    fees. "0" for one that opens or adds to a position.
+    fees. "0" for one that opens or adds to a position. Empty in a correction: that has the position counted again
+    from its first fill.
     """
     busted: _builtins.bool
     """True once the fill no longer counts: it was busted, or a correction took its place. Its effect on

@@ -62,6 +62,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. No indicator has this name."""
     ERROR_REASON_MARKET_DATA_NOT_FOUND: _ErrorReason.ValueType  # 30
     """NOT_FOUND. There is no such instrument, bar, quote or book at any provider that could answer."""
+    ERROR_REASON_SERVICE_NOT_FOUND: _ErrorReason.ValueType  # 32
+    """NOT_FOUND. grpc.health.v1 was asked about a service that is not served here."""
     ERROR_REASON_BACKFILL_NOT_FOUND: _ErrorReason.ValueType  # 31
     """NOT_FOUND. No backfill has this id."""
     ERROR_REASON_CLIENT_ORDER_ID_REUSED: _ErrorReason.ValueType  # 40
@@ -132,6 +134,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. Too much work is waiting already. RetryInfo says when to try again."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 92
     """RESOURCE_EXHAUSTED. The caller has as many streams, subscriptions or jobs open as it may."""
+    ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 94
+    """RESOURCE_EXHAUSTED. The message is larger than 4 MiB. Do not repeat it: send less at a time. (One of more than
+    8 MiB is refused by the transport itself, with the same code and no details.)
+    """
     ERROR_REASON_SLOW_READER: _ErrorReason.ValueType  # 93
     """RESOURCE_EXHAUSTED. The subscriber of a market data stream that is never conflated read too slowly. Subscribe
     again; ListBars has what was missed.
@@ -207,6 +213,8 @@ ERROR_REASON_INDICATOR_NOT_FOUND: ErrorReason.ValueType  # 29
 """NOT_FOUND. No indicator has this name."""
 ERROR_REASON_MARKET_DATA_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND. There is no such instrument, bar, quote or book at any provider that could answer."""
+ERROR_REASON_SERVICE_NOT_FOUND: ErrorReason.ValueType  # 32
+"""NOT_FOUND. grpc.health.v1 was asked about a service that is not served here."""
 ERROR_REASON_BACKFILL_NOT_FOUND: ErrorReason.ValueType  # 31
 """NOT_FOUND. No backfill has this id."""
 ERROR_REASON_CLIENT_ORDER_ID_REUSED: ErrorReason.ValueType  # 40
@@ -277,6 +285,10 @@ ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 91
 """RESOURCE_EXHAUSTED. Too much work is waiting already. RetryInfo says when to try again."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 92
 """RESOURCE_EXHAUSTED. The caller has as many streams, subscriptions or jobs open as it may."""
+ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 94
+"""RESOURCE_EXHAUSTED. The message is larger than 4 MiB. Do not repeat it: send less at a time. (One of more than
+8 MiB is refused by the transport itself, with the same code and no details.)
+"""
 ERROR_REASON_SLOW_READER: ErrorReason.ValueType  # 93
 """RESOURCE_EXHAUSTED. The subscriber of a market data stream that is never conflated read too slowly. Subscribe
 again; ListBars has what was missed.
