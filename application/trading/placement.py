@@ -190,7 +190,7 @@ def _broker_refuses(book: AccountBook, terms: OrderTerms, instrument: Instrument
 
 def new_order(book: AccountBook, terms: OrderTerms, checked: CheckedOrder, role: Role = ALONE) -> Order:
     """The order that `terms` make, as the next event of the book would record it."""
-    return Order(
+    return Order.new(
         order_id=book.ids.new_id(),
         account_id=book.account_id,
         terms=terms,

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from application.ports.journal import Batch
+from adapters.persistence.store import Store
+from application.ports.journal import AccountSnapshot, Batch
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
@@ -136,3 +137,15 @@ class FailingAt:
         if reached == self.point:
             self.point = ""
             raise OSError(f"failed by the test at {reached}")
+
+
+async def loaded(store: Store, account_id: str = "desk") -> AccountSnapshot:
+    """The account as a start reads it."""
+    snapshot = await store.journal.load(account_id)
+    assert snapshot is not None
+    return snapshot
+
+
+async def events(store: Store, account_id: str = "desk") -> list[Event]:
+    """Everything that was journaled."""
+    return list(await store.orders.events(account_id, 0, 10_000))
