@@ -29,6 +29,7 @@ class Subscriber:
     __slots__ = (
         "_held",
         "_line",
+        "_loop",
         "_min_interval",
         "_most_waiting",
         "_overflowed",
@@ -46,6 +47,7 @@ class Subscriber:
         self._most_waiting = most_waiting
         self._unmerged = 0
         self._overflowed = False
+        self._loop = asyncio.get_running_loop()
         self._line: deque[Delivery] = deque()
         self._waiting: dict[str, Delivery] = {}
         self._held: dict[str, asyncio.TimerHandle] = {}
@@ -70,7 +72,7 @@ class Subscriber:
                 waiting.merged += 1
                 return True
             waiting = self._waiting[slot] = Delivery(update)
-            if slot in self._held:
+            if self._min_interval and slot in self._held:
                 return True
             self._line.append(waiting)
         self.wake()
@@ -130,10 +132,10 @@ class Subscriber:
             return delivery
         return None
 
-    async def wait(self) -> None:
-        """Return once something has come or `wake` was called. For the only reader, after it found nothing."""
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
-        await waiter
+    def more(self) -> asyncio.Future[None]:
+        """Done once something has come or `wake` was called. For the only reader, after it found nothing."""
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -144,8 +146,7 @@ class Subscriber:
             timer.cancel()
 
     def _hold(self, slot: str) -> None:
-        loop = asyncio.get_running_loop()
-        self._held[slot] = loop.call_later(self._min_interval, self._release, slot)
+        self._held[slot] = self._loop.call_later(self._min_interval, self._release, slot)
 
     def _release(self, slot: str) -> None:
         del self._held[slot]

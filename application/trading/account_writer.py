@@ -202,7 +202,11 @@ class AccountWriter:
     def sent(self, call: Outbound) -> None:
         verb, order, *rest = call
         self.watch.expect_answer(order)
-        verb(order, *rest)
+        try:
+            verb(order, *rest)
+        except Exception:
+            # The adapter's fault, which is not to end the commits of all: the silence that follows is watched.
+            _log.exception("handing order %s to %s failed", order.order_id, self.broker.name)
 
     # -- when a commit failed -----------------------------------------------------------------------
 

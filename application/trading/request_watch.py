@@ -6,8 +6,10 @@ is submitted late is an order that was accepted but of which a stopped server le
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +19,8 @@ from application.trading.account_book import AccountBook
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,9 @@ class RequestWatch:
         order = self._current(order_id)
         if order is None or not order.can_be_replaced:
             return
-        try:
-            async with asyncio.timeout(self._settings.answer_timeout):
-                known = await self._broker.find(order)
-        except (BrokerUnavailable, TimeoutError):
-            return
-        for report in known or ():
-            self._report(report)
+        with suppress(BrokerUnavailable):
+            for report in await self._known_of(order) or ():
+                self._report(report)
 
     def recover(self, book: AccountBook) -> None:
         """Take up what a restart or a failed commit has left open."""
@@ -120,9 +120,8 @@ class RequestWatch:
         absent_since: datetime | None = None
         while (order := self._current(order_id)) is not None and _unanswered(order):
             try:
-                async with asyncio.timeout(self._settings.answer_timeout):
-                    known = await self._broker.find(order)
-            except (BrokerUnavailable, TimeoutError):
+                known = await self._known_of(order)
+            except BrokerUnavailable:
                 await self._clock.sleep(self._settings.ask_interval)
                 continue
             if known is not None:
@@ -136,6 +135,19 @@ class RequestWatch:
                 if self._clock.now() - absent_since >= timedelta(seconds=self._settings.absence_proof):
                     self._settle_absent(order)
             await self._clock.sleep(self._settings.ask_interval)
+
+    async def _known_of(self, order: Order) -> Sequence[ExecutionReport] | None:
+        """What the broker knows of the order; BrokerUnavailable too when it is silent, or its adapter at fault."""
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout):
+                return await self._broker.find(order)
+        except BrokerUnavailable:
+            raise
+        except TimeoutError as silence:
+            raise BrokerUnavailable(f"{self._broker.name} does not answer") from silence
+        except Exception as fault:
+            _log.exception("asking %s about order %s failed", self._broker.name, order.order_id)
+            raise BrokerUnavailable(f"{self._broker.name} cannot be asked") from fault
 
     def _take_over(self, order: Order, known: Sequence[ExecutionReport]) -> None:
         for report in known:

@@ -43,6 +43,7 @@ class MarketDataQueries:
         self, request: instrument_query_pb2.SearchInstrumentsRequest, context: Context
     ) -> instrument_query_pb2.SearchInstrumentsResponse:
         page = page_of(request)._replace(size=request.page_size or _SEARCH_SIZE)
+        self._market.require_provider(request.provider)
         if not _can_match(request.asset_class):
             return instrument_query_pb2.SearchInstrumentsResponse()
         query = SearchInstruments(
@@ -68,8 +69,8 @@ class MarketDataQueries:
         self, request: instrument_query_pb2.ListInstrumentsRequest, context: Context
     ) -> instrument_query_pb2.ListInstrumentsResponse:
         page = page_of(request)
+        self._market.require_provider(request.provider)
         if request.status not in _LISTED or not _can_match(request.asset_class):
-            self._market.require_provider(request.provider)
             return instrument_query_pb2.ListInstrumentsResponse()
         query = ListInstruments(
             limit=page.fetch,

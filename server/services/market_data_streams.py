@@ -112,7 +112,7 @@ class MarketStream:
                         delivery = subscriber.take()
                         if delivery is None:
                             if not pulse.due:
-                                await subscriber.wait()
+                                await subscriber.more()
                                 continue
                             reply = self.heartbeat()
                         elif wants is None or wants(delivery):

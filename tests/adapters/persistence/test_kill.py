@@ -83,5 +83,7 @@ async def test_a_kill_from_outside_loses_nothing_that_was_answered(tmp_path: Pat
     assert writer.stdout is not None
     answered = [int(writer.stdout.readline()) for _ in range(answers)]
     writer.kill()
-    answered += [int(line) for line in writer.communicate(timeout=30)[0].splitlines()]
+    answered += [int(line) for line in writer.stdout.read().split()]
+    writer.wait()
+    writer.stdout.close()
     await reopened(url, answered[-1], at_most=answered[-1] + 40)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
 from domain.trading.value_objects.order_type import CancelReason
@@ -352,6 +353,36 @@ async def test_an_order_that_waits_for_its_answer_is_not_asked_about_when_anothe
     assert asked.exception() is not None
     assert house.broker.asked == []
     assert house.submissions() == 1
+
+
+class FaultyAdapter(ScriptedBroker):
+    """An adapter with a fault in handing over and, as often as `faults` says, in asking."""
+
+    faults = 3
+
+    def submit(self, order: Order) -> None:
+        super().submit(order)
+        raise KeyError("the adapter is at fault")
+
+    async def find(self, order: Order) -> Any:
+        known = await super().find(order)
+        if self.faults:
+            self.faults -= 1
+            raise KeyError("the adapter is at fault")
+        return known
+
+
+async def test_an_adapter_that_breaks_while_it_is_handed_an_order_leaves_it_unknown_and_the_rest_alone(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.restart(broker=FaultyAdapter())
+    await house.place("a")
+    await house.place("b")
+    knows(house, NEW, client_order_id="a")
+    await house.pass_time(12)
+    assert (house.order("a").status, house.order("b").status) == (S.NEW, S.CANCELED)
+    assert "handing order" in caplog.text
+    assert "asking scripted about order" in caplog.text
 
 
 async def test_a_report_on_an_order_of_an_unknown_account_is_ignored(house: House) -> None:
