@@ -29,7 +29,6 @@ class Subscriber:
     __slots__ = (
         "_held",
         "_line",
-        "_loop",
         "_min_interval",
         "_most_waiting",
         "_overflowed",
@@ -47,7 +46,6 @@ class Subscriber:
         self._most_waiting = most_waiting
         self._unmerged = 0
         self._overflowed = False
-        self._loop = asyncio.get_running_loop()
         self._line: deque[Delivery] = deque()
         self._waiting: dict[str, Delivery] = {}
         self._held: dict[str, asyncio.TimerHandle] = {}
@@ -134,7 +132,7 @@ class Subscriber:
 
     def more(self) -> asyncio.Future[None]:
         """Done once something has come or `wake` was called. For the only reader, after it found nothing."""
-        self._waiter = waiter = self._loop.create_future()
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
         return waiter
 
     def wake(self) -> None:
@@ -146,7 +144,8 @@ class Subscriber:
             timer.cancel()
 
     def _hold(self, slot: str) -> None:
-        self._held[slot] = self._loop.call_later(self._min_interval, self._release, slot)
+        loop = asyncio.get_running_loop()
+        self._held[slot] = loop.call_later(self._min_interval, self._release, slot)
 
     def _release(self, slot: str) -> None:
         del self._held[slot]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from adapters.clock import ManualClock
 from application.ports.broker import BrokerCapabilities, BrokerUnavailable
+from application.risk.queries.check_order_query import CheckOrder
 from application.trading.account_book import AccountBook
 from application.trading.command import Command, OrderRef
 from application.trading.commands.apply_report_command import ApplyReport
@@ -25,6 +26,7 @@ from domain.market_data.instrument import AssetClass, Instrument
 from domain.market_data.quote import Quote
 from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.services.pre_trade_check import RuleResult
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
@@ -229,6 +231,11 @@ class Desk:
     def place_group(self, group_type: GroupType, *members: OrderTerms) -> PlacedGroup:
         paths = tuple(f"orders[{i}]" for i in range(len(members)))
         return self.run(PlaceOrderGroup(ACCOUNT, "user:test", group_type, members, paths))
+
+    def check(self, **order: Any) -> dict[str, RuleResult]:
+        """What every rule says of the order, by the rule's name."""
+        answer = self.run(CheckOrder(ACCOUNT, "user:test", terms(**order)))
+        return {result.rule: result for result in answer.check.results}
 
     def cancel(self, client_order_id: str = "x") -> Order:
         return self.run(CancelOrder(ACCOUNT, "user:test", OrderRef(client_order_id=client_order_id))).order

@@ -117,7 +117,7 @@ async def test_quotes_within_the_least_interval_are_merged_and_sent_when_it_is_o
     for update in (quoted("ACME", 2), last):
         subscriber.offer(update)
     assert subscriber.take() is None
-    await asyncio.wait_for(subscriber.wait(), 5)
+    await asyncio.wait_for(subscriber.more(), 5)
     assert loop.time() - began >= 0.045
     assert taken(subscriber) == [(last, 1)]
     subscriber.close()
@@ -126,8 +126,7 @@ async def test_quotes_within_the_least_interval_are_merged_and_sent_when_it_is_o
 async def test_a_waiting_reader_is_woken_by_an_update_and_by_the_end() -> None:
     subscriber = Subscriber()
     for wake in (lambda: subscriber.offer(quoted("ACME", 1)), subscriber.end):
-        waiting = asyncio.ensure_future(subscriber.wait())
-        await asyncio.sleep(0)
+        waiting = subscriber.more()
         assert not waiting.done()
         wake()
         await asyncio.wait_for(waiting, 5)

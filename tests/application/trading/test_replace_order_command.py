@@ -180,3 +180,10 @@ def test_a_replace_is_measured_at_the_dearest_course_it_may_take() -> None:
     assert isinstance(error, PreconditionFailed)
     assert [violation.rule for violation in error.violations] == ["BUYING_POWER"]
     desk.replace("x", quantity=D(100), limit_price=D(25))
+
+
+def test_a_replaced_order_is_measured_by_what_it_would_become_and_not_twice() -> None:
+    desk = Desk(10_000, max_order_notional=D(10_000))
+    desk.place(quantity=100)
+    desk.report(X.NEW)
+    assert desk.replace("x", quantity=D(200)).replace_terms is not None

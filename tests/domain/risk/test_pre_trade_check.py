@@ -8,23 +8,15 @@ from typing import Any
 
 import pytest
 
-from application.risk.queries.check_order_query import CheckOrder
 from domain.market_data.instrument import AssetClass
 from domain.market_data.trading_hours import TradingHours
-from domain.risk.services.pre_trade_check import RULES, RuleResult, reserve_price
-from domain.trading.value_objects.execution_report import ExecType
+from domain.risk.services.pre_trade_check import RuleResult, reserve_price
 from domain.trading.value_objects.order_type import OrderType, Side, TimeInForce
-from tests.support.trading import ABLE_TO_ALL, ACCOUNT, START, Desk, ScriptedBroker, instrument, terms
+from tests.support.trading import ABLE_TO_ALL, START, Desk, ScriptedBroker, instrument, terms
 
 SELL = Side.SELL
 D = Decimal
 Prepare = Callable[[Desk], object]
-
-
-def checked(desk: Desk, **order: Any) -> dict[str, RuleResult]:
-    """What every rule says of the order, by name."""
-    answer = desk.run(CheckOrder(ACCOUNT, "user:test", terms(**order)))
-    return {result.rule: result for result in answer.check.results}
 
 
 def holding(quantity: int, cash: int = 10_000, **limits: Any) -> Desk:
@@ -230,8 +222,8 @@ EDGES = {
 def test_an_order_passes_at_the_limit_and_fails_just_beyond_it(edge: Edge) -> None:
     desk = edge.desk()
     edge.prepare(desk)
-    at_the_limit = checked(desk, client_order_id="at", **edge.passes)[edge.rule]
-    beyond = checked(desk, client_order_id="beyond", **edge.fails)[edge.rule]
+    at_the_limit = desk.check(client_order_id="at", **edge.passes)[edge.rule]
+    beyond = desk.check(client_order_id="beyond", **edge.fails)[edge.rule]
     assert (at_the_limit.passed, beyond.passed) == (True, False), (at_the_limit, beyond)
     assert beyond.message
 
@@ -244,7 +236,7 @@ def failed(results: dict[str, RuleResult]) -> set[str]:
 
 
 def test_an_instrument_that_is_not_known_fails_and_leaves_out_what_stands_on_it() -> None:
-    results = checked(Desk(), symbol="NONE")
+    results = Desk().check(symbol="NONE")
     assert failed(results) == {"INSTRUMENT_KNOWN"}
     assert list(results) == ["INSTRUMENT_KNOWN", "BROKER_CAPABILITY"]
 
@@ -252,7 +244,7 @@ def test_an_instrument_that_is_not_known_fails_and_leaves_out_what_stands_on_it(
 def test_an_instrument_without_a_quote_fails() -> None:
     desk = Desk()
     desk.quotes.remove("ACME")
-    results = checked(desk)
+    results = desk.check()
     assert failed(results) == {"QUOTE_PRESENT"}
     assert results["QUOTE_PRESENT"].message == "quote: not available"
     assert "BUYING_POWER" not in results
@@ -262,7 +254,7 @@ def test_an_instrument_without_a_quote_fails() -> None:
 def test_a_quote_is_fresh_up_to_its_age_and_stale_from_then_on(seconds: float, passes: bool) -> None:
     desk = Desk(max_quote_age=D(10))
     desk.clock.advance(seconds)
-    assert checked(desk)["QUOTE_FRESH"].passed is passes
+    assert desk.check()["QUOTE_FRESH"].passed is passes
 
 
 def test_the_last_quote_of_a_session_is_fresh_while_the_venue_is_closed() -> None:
@@ -271,22 +263,22 @@ def test_the_last_quote_of_a_session_is_fresh_while_the_venue_is_closed() -> Non
     closes_at = (datetime.combine(START, opens_at) + timedelta(hours=1)).time()
     desk.quotes.list(instrument("ACME", hours=TradingHours("UTC", opens_at, closes_at, frozenset(range(7)))))
     desk.clock.advance(3_599)
-    assert not checked(desk)["QUOTE_FRESH"].passed
+    assert not desk.check()["QUOTE_FRESH"].passed
     desk.clock.advance(1)
-    assert checked(desk)["QUOTE_FRESH"].passed
+    assert desk.check()["QUOTE_FRESH"].passed
 
 
 def test_an_instrument_in_a_currency_without_a_rate_fails() -> None:
     desk = Desk()
     desk.quotes.list(instrument("EURO", "EUR"))
     desk.quotes.set("EURO", "50")
-    results = checked(desk, symbol="EURO")
+    results = desk.check(symbol="EURO")
     assert failed(results) == {"CURRENCY_RATE"}
     assert "BUYING_POWER" not in results
 
 
 def test_cash_in_a_currency_without_a_rate_fails_every_order_of_the_account() -> None:
-    results = checked(Desk({"USD": 10_000, "EUR": 1}))
+    results = Desk({"USD": 10_000, "EUR": 1}).check()
     assert failed(results) == {"CURRENCY_RATE"}
     assert results["CURRENCY_RATE"].message == "rate or price of EUR into USD: not available"
 
@@ -296,7 +288,7 @@ def test_a_position_without_a_price_fails_every_order_of_the_account() -> None:
     desk.quotes.list(instrument("OTHER"))
     desk.quotes.set("OTHER", "50")
     desk.quotes.remove("ACME")
-    assert failed(checked(desk, symbol="OTHER")) == {"CURRENCY_RATE"}
+    assert failed(desk.check(symbol="OTHER")) == {"CURRENCY_RATE"}
 
 
 def test_the_inverse_market_gives_a_rate_too() -> None:
@@ -304,7 +296,7 @@ def test_the_inverse_market_gives_a_rate_too() -> None:
     desk.quotes.list(instrument("YEN", "JPY"))
     desk.quotes.set("YEN", "50")
     desk.quotes.set("USD/JPY", "150")
-    assert checked(desk, symbol="YEN")["CURRENCY_RATE"].value == D("0.006666666666666667")
+    assert desk.check(symbol="YEN")["CURRENCY_RATE"].value == D("0.006666666666666667")
 
 
 @pytest.mark.parametrize(
@@ -319,64 +311,15 @@ def test_the_inverse_market_gives_a_rate_too() -> None:
 def test_what_the_broker_cannot_do_is_refused(lacks: dict[str, Any], order: dict[str, Any]) -> None:
     desk = Desk(broker=ScriptedBroker(capabilities=replace(ABLE_TO_ALL, **lacks)))
     desk.quotes.list(instrument("ACME", lot="0.5"))
-    assert failed(checked(desk, **order)) == {"BROKER_CAPABILITY"}
+    assert failed(desk.check(**order)) == {"BROKER_CAPABILITY"}
 
 
 def test_a_broker_that_lends_nothing_sells_nothing_short() -> None:
     desk = Desk(broker=ScriptedBroker(capabilities=replace(ABLE_TO_ALL, short_selling=False)))
-    assert failed(checked(desk, side=SELL)) == {"SHORT_SELLING"}
+    assert failed(desk.check(side=SELL)) == {"SHORT_SELLING"}
 
 
-# -- all rules together -----------------------------------------------------------------------------------
-
-
-def test_a_check_lists_every_rule_that_applies_in_their_order_passed_or_failed() -> None:
-    desk = Desk(max_order_quantity=D(5), max_order_notional=D(100))
-    order = {
-        "side": SELL,
-        "quantity": "6.5",
-        "price": "50.001",
-        "time_in_force": TimeInForce.GTD,
-        "expire_time": START,
-    }
-    results = checked(desk, **order)
-    assert list(results) == [
-        "INSTRUMENT_KNOWN",
-        "BROKER_CAPABILITY",
-        "TICK_SIZE",
-        "LOT_SIZE",
-        "QUOTE_PRESENT",
-        "QUOTE_FRESH",
-        "CURRENCY_RATE",
-        "EXPIRE_TIME",
-        "MAX_ORDER_QUANTITY",
-        "MAX_ORDER_NOTIONAL",
-        "SHORT_SELLING",
-        "BUYING_POWER",
-    ]
-    assert failed(results) == {"TICK_SIZE", "LOT_SIZE", "EXPIRE_TIME", "MAX_ORDER_QUANTITY", "MAX_ORDER_NOTIONAL"}
-    assert set(checked(desk, side=SELL, quantity=1, reduce_only=True)) >= {"REDUCE_ONLY"}
-    assert len(RULES) == len({*results, "REDUCE_ONLY"})
-
-
-def test_every_failed_rule_names_its_value_and_limit() -> None:
-    result = checked(Desk(max_order_quantity=D(5)), quantity=6)["MAX_ORDER_QUANTITY"]
-    assert result.message == "order quantity: 6 units, limit 5 units"
-
-
-def test_a_check_records_nothing_and_leaves_the_id_free() -> None:
-    desk = Desk()
-    checked(desk)
-    assert desk.records.sequence == 1
-    assert desk.book.open_orders == {}
-    assert desk.place().version == 1
-
-
-def test_a_replaced_order_is_measured_by_what_it_would_become_and_not_twice() -> None:
-    desk = Desk(10_000, max_order_notional=D(10_000))
-    desk.place(quantity=100)
-    desk.report(ExecType.NEW)
-    assert desk.replace(quantity=D(200)).replace_terms is not None
+# -- what an order counts at -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

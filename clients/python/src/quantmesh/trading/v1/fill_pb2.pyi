@@ -95,7 +95,9 @@ class Fill(_message.Message):
     fee_currency: _builtins.str
     """The currency in which the fee was charged."""
     sequence: _builtins.int
-    """The sequence of the event that brought this state of the fill, in the account's journal."""
+    """A sequence of the account's journal: in lists that of the event that booked the fill; in streams and events
+    that of the event itself, also when it annuls the fill.
+    """
     strategy_id: _builtins.str
     """The strategy of the order; empty for none."""
     liquidity: Global___Liquidity.ValueType

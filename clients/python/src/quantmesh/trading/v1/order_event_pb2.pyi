@@ -425,7 +425,7 @@ Global___OrderFilled: _TypeAlias = OrderFilled  # noqa: Y015
 @_typing.final
 class FillBusted(_message.Message):
     """A fill was annulled by the broker or the exchange. Filled quantity, position, cash and fees are as if it
-    had not been; a final status stays.
+    had not been. A FILLED order is open again; any other final status stays.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -454,7 +454,7 @@ Global___FillBusted: _TypeAlias = FillBusted  # noqa: Y015
 
 @_typing.final
 class FillCorrected(_message.Message):
-    """A fill was corrected by the broker or the exchange. A final status stays."""
+    """A fill was corrected by the broker or the exchange. CANCELED, REJECTED and EXPIRED stay."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

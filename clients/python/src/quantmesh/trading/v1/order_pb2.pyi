@@ -38,7 +38,7 @@ class _OrderStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderStat
     ORDER_STATUS_PARTIALLY_FILLED: _OrderStatus.ValueType  # 3
     """The broker works it; some has filled."""
     ORDER_STATUS_FILLED: _OrderStatus.ValueType  # 4
-    """All has filled. Final."""
+    """All has filled. Final, unless a fill is annulled."""
     ORDER_STATUS_PENDING_CANCEL: _OrderStatus.ValueType  # 5
     """A cancel was asked for; until the broker confirms it, the order can still fill."""
     ORDER_STATUS_CANCELED: _OrderStatus.ValueType  # 6
@@ -58,8 +58,9 @@ class _OrderStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderStat
     """
 
 class OrderStatus(_OrderStatus, metaclass=_OrderStatusEnumTypeWrapper):
-    """Where an order stands, in the terms of FIX 4.4. FILLED, CANCELED, REJECTED and EXPIRED are final: an
-    order in one of them never opens again, save that a bust of a fill is booked without a change of status.
+    """Where an order stands, in the terms of FIX 4.4. FILLED, CANCELED, REJECTED and EXPIRED are final, but for one
+    case: when a fill of a FILLED order is annulled, the order is open again, as FIX has it; CANCELED, REJECTED and
+    EXPIRED stay whatever is annulled. A fill that arrives after the end is booked, and the status stays.
     """
 
 ORDER_STATUS_UNSPECIFIED: OrderStatus.ValueType  # 0
@@ -71,7 +72,7 @@ ORDER_STATUS_NEW: OrderStatus.ValueType  # 2
 ORDER_STATUS_PARTIALLY_FILLED: OrderStatus.ValueType  # 3
 """The broker works it; some has filled."""
 ORDER_STATUS_FILLED: OrderStatus.ValueType  # 4
-"""All has filled. Final."""
+"""All has filled. Final, unless a fill is annulled."""
 ORDER_STATUS_PENDING_CANCEL: OrderStatus.ValueType  # 5
 """A cancel was asked for; until the broker confirms it, the order can still fill."""
 ORDER_STATUS_CANCELED: OrderStatus.ValueType  # 6
@@ -411,9 +412,7 @@ class Order(_message.Message):
     fees: _builtins.str
     """Fees of all fills, in fee_currency. A rebate is negative. "0" before the first fill."""
     fee_currency: _builtins.str
-    """The currency of fees. Fees charged in another currency are converted into it; each fill keeps the
-    original.
-    """
+    """The currency of fees: that of the first fee. A fee in another currency is in its fill alone."""
     reject_reason: _builtins.str
     """Why the order was rejected: the name of a quantmesh.type.v1.RiskRule without its prefix, or
     BROKER_REJECTED. Empty unless the status is ORDER_STATUS_REJECTED.

@@ -194,7 +194,7 @@ class Position(_message.Message):
     mark_price: _builtins.str
     """The price that it is valued at; empty if there is none."""
     fees: _builtins.str
-    """Fees of all fills of the instrument, in fee_currency."""
+    """Fees of all fills of the instrument that were charged in fee_currency."""
     fee_currency: _builtins.str
     """The currency of fees."""
     sequence: _builtins.int
