@@ -18,12 +18,16 @@ from server.settings import SettingsError
 
 # Twice what the handlers take: up to here a refusal can say why, beyond it gRPC itself refuses without details.
 _LARGEST_MESSAGE: Final = 8 * 1024 * 1024
+# A burst of calls waits for its turn: beyond this, and by default from 1,000 on, gRPC cuts calls without a word.
+_MOST_WAITING_CALLS: Final = 100_000
 
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # else a second server binds the same port without a word
     ("grpc.http2.lookahead_bytes", 65_536),  # with the next: a stalled reader costs little memory
     ("grpc.http2.bdp_probe", 0),
     ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+    ("grpc.server.max_pending_requests", _MOST_WAITING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", _MOST_WAITING_CALLS),
     ("grpc.keepalive_time_ms", 30_000),  # a peer that is gone without a word is noticed within 40 s
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -49,7 +49,7 @@ class Feed:
     def join(self, subscriber: Subscriber) -> None:
         """From now on; of a conflated channel, the present item at once where it is known."""
         self._subscribers[subscriber] = None
-        if self._newest is not None:
+        if self._newest is not None and not self._is_over(self._newest.item):
             subscriber.offer(self._newest)
         if self._broke is not None:
             subscriber.offer(self._news(UpstreamState.RECONNECTING, self._broke))
@@ -64,6 +64,10 @@ class Feed:
     def _known(self) -> Update | None:
         quote = self._market.quotes.latest(self._topic.symbol) if self._topic.channel is Channel.QUOTES else None
         return None if quote is None else self._update(quote)
+
+    def _is_over(self, item: Item) -> bool:
+        """A bar was the running one when it was read: by now it may be complete, with other values."""
+        return isinstance(item, Bar) and item.close_time <= self._market.clock.now()
 
     def _publish(self, item: Item) -> None:
         if self._slot is not None:

@@ -150,7 +150,7 @@ class Inbox(Generic[T]):
     async def aclose(self) -> None:
         if self._next is not None:
             self._next.cancel()
-            await asyncio.wait((self._next,))
+            await asyncio.gather(self._next, return_exceptions=True)
         if isinstance(self._requests, AsyncGenerator):
             await self._requests.aclose()
 

@@ -12,7 +12,7 @@ from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 
 _INSTANT = timedelta(microseconds=1)
-_BARS_A_TURN = 500
+_BARS_A_TURN = 100
 """So many are looked at before others on the event loop get their turn."""
 
 

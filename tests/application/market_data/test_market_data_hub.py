@@ -119,6 +119,22 @@ async def test_complete_bars_come_with_their_close_and_the_running_one_as_it_cha
     assert all(bar.partial for bar in items(partial))
 
 
+async def test_a_running_bar_that_is_over_is_not_given_to_a_new_subscriber() -> None:
+    clock, provider, market = simulated()
+    hub = MarketDataHub(market)
+    running = MINUTES._replace(channel=Channel.PARTIAL_BARS)
+    first, early, late = Subscriber(), Subscriber(), Subscriber()
+    hub.subscribe(first, [running])
+    while not items(first):
+        await advance(clock, TICK)
+    hub.subscribe(early, [running])
+    assert [bar.partial for bar in items(early)] == [True]
+    provider.connected = False
+    await advance(clock, 60, step=60)
+    hub.subscribe(late, [running])
+    assert [type(item) for item in items(late)] == [UpstreamNews]
+
+
 async def test_order_books_follow_the_quotes_to_the_depth_that_was_asked_for() -> None:
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
