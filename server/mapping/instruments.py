@@ -22,6 +22,7 @@ INTERVALS: Final[dict[BarInterval, Any]] = {
     BarInterval.MINUTE_15: bar_pb2.BAR_INTERVAL_FIFTEEN_MINUTES,
     BarInterval.MINUTE_30: bar_pb2.BAR_INTERVAL_THIRTY_MINUTES,
     BarInterval.HOUR_1: bar_pb2.BAR_INTERVAL_ONE_HOUR,
+    BarInterval.HOUR_2: bar_pb2.BAR_INTERVAL_TWO_HOURS,
     BarInterval.HOUR_4: bar_pb2.BAR_INTERVAL_FOUR_HOURS,
     BarInterval.DAY_1: bar_pb2.BAR_INTERVAL_ONE_DAY,
     BarInterval.WEEK_1: bar_pb2.BAR_INTERVAL_ONE_WEEK,

@@ -46,6 +46,8 @@ class _BarIntervalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BarInterv
     """1 week, Monday to Sunday."""
     BAR_INTERVAL_ONE_MONTH: _BarInterval.ValueType  # 10
     """1 calendar month."""
+    BAR_INTERVAL_TWO_HOURS: _BarInterval.ValueType  # 11
+    """2 hours."""
 
 class BarInterval(_BarInterval, metaclass=_BarIntervalEnumTypeWrapper):
     """The spans that a bar can cover."""
@@ -72,6 +74,8 @@ BAR_INTERVAL_ONE_WEEK: BarInterval.ValueType  # 9
 """1 week, Monday to Sunday."""
 BAR_INTERVAL_ONE_MONTH: BarInterval.ValueType  # 10
 """1 calendar month."""
+BAR_INTERVAL_TWO_HOURS: BarInterval.ValueType  # 11
+"""2 hours."""
 Global___BarInterval: _TypeAlias = BarInterval  # noqa: Y015
 
 class _PriceAdjustment:
