@@ -118,8 +118,8 @@ class Ledger:
     def trade(self, order: PaperOrder, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> None:
         """Fill `quantity` at `price`.
 
-        The execution id names the cumulative quantity, which grows with each fill: so it is unique, and stays
-        so when a restarted venue goes on with the order.
+        The execution id names the cumulative quantity, which grows with each fill. A restarted venue may fall
+        behind it, when fills were still on their way back: so its ids also name the version that it went on with.
         """
         order.filled += quantity
         key = (order.account_id, order.terms.symbol)
@@ -127,7 +127,7 @@ class Ledger:
         self.tell(
             order,
             ExecType.TRADE,
-            execution_id=f"{order.broker_order_id}-{plain(order.filled)}",
+            execution_id=f"{order.broker_order_id}-{order.resumed_version}-{plain(order.filled)}",
             quantity=quantity,
             price=price,
             fee=self._fee(quantity * price, liquidity),

@@ -25,8 +25,9 @@ class PaperOrder:
 
     `rested`: it has met the market without crossing it, so from then on it makes, at its own price; before,
     it takes, at the quote's. `one_shot`: it trades in one instant or not at all, at once, at the opening or
-    at the close. `called`: its opening has begun. `told` counts the reports ever made. `trail_stop` is where
-    its trailing stop stood before a restart. `level` is its place on a ladder, `deadline` the moment at which
+    at the close. `called`: its opening has begun. `told` counts the reports ever made. `resumed_version` is the
+    order's version when the venue took it over after a restart, else 0; `trail_stop` is where its trailing stop
+    stood then. `level` is its place on a ladder, `deadline` the moment at which
     the venue must turn to it by its time in force, which counts from `created_time`.
     """
 
@@ -46,6 +47,7 @@ class PaperOrder:
         "order_id",
         "reports",
         "rested",
+        "resumed_version",
         "terms",
         "told",
         "trail_stop",
@@ -66,6 +68,7 @@ class PaperOrder:
         self.triggered = False
         self.called = False
         self.done = False
+        self.resumed_version = 0
         self.trail_stop: Decimal | None = None
         self.level: Level | None = None
         self.deadline: datetime | None = None
@@ -82,6 +85,7 @@ class PaperOrder:
 
     def resume(self, order: Order) -> None:
         """Stand where `order`, which is working, is believed to stand."""
+        self.resumed_version = order.version
         self.filled = order.filled_quantity
         self.trail_stop = order.active_stop_price
         self.triggered = order.state is OrderStatus.TRIGGERED or self.filled > ZERO

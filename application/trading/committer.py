@@ -16,11 +16,12 @@ from application.trading.command import Command
 from domain.errors import Unavailable
 from domain.trading.events.order_events import Event
 
-# When the last commit answered so many callers, the next waits as long as more keep coming: what a commit costs
-# hardly depends on what is in it. One caller alone never waits.
+# When the last commit answered so many callers, the next waits for them to come again: what a commit costs hardly
+# depends on what is in it. One caller alone never waits. (64 callers: 822 us of CPU a PlaceOrder without, 586 with.)
 _CROWD = 4
-_WAIT_SECONDS = 0.002
-_MOST_WAITS = 5
+_LOOK_SECONDS = 0.0015
+_MOST_LOOKS = 10
+_QUIET_LOOKS = 3
 
 
 class Participant(Protocol):
@@ -130,12 +131,15 @@ class Committer:
             await self._commit(transaction)
 
     async def _gather(self) -> None:
-        gathered = -1
-        for _ in range(_MOST_WAITS):
-            if len(self.open.batch.events) == gathered:
+        """Wait until as many callers as last time are back, or nothing has come for a while."""
+        gathered, quiet = -1, 0
+        for _ in range(_MOST_LOOKS):
+            if len(self.open.answers) >= self._crowd or quiet == _QUIET_LOOKS:
                 return
-            gathered = len(self.open.batch.events)
-            await asyncio.sleep(_WAIT_SECONDS)
+            now = len(self.open.batch.events)
+            quiet = quiet + 1 if now == gathered else 0
+            gathered = now
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _commit(self, transaction: Transaction) -> None:
         try:

@@ -49,6 +49,19 @@ async def test_a_restarted_venue_goes_on_with_the_orders_that_are_believed_to_wo
     assert len(set(executions)) == 2
 
 
+async def test_a_fill_after_a_restart_is_told_from_those_before_it_also_when_one_of_them_was_never_heard_of() -> None:
+    desk = await desk_with_quote()
+    order = desk.limit("101", quantity="8", time_in_force=GTC)
+    desk.show(COIN, "99", "101", "3", "3")
+    first, second = (report for report in desk.of(order) if report.type is X.TRADE)
+    believed = replace(booked(order, [second]), state=OrderStatus.PARTIALLY_FILLED, version=2)
+    again = await desk.restarted().open([believed])
+    again.show(COIN, "99", "101")
+    [after] = [report for report in again.of(order) if report.type is X.TRADE]
+    assert after.quantity == first.quantity
+    assert len({first.execution_id, second.execution_id, after.execution_id}) == 3
+
+
 async def test_an_adopted_order_keeps_its_time_priority() -> None:
     before = Desk()
     first, second = (before.order(type=OrderType.LIMIT, limit_price="100") for _ in range(2))
