@@ -129,8 +129,19 @@ def _nothing_is_doubled_at_the_broker(books: Books) -> None:
     assert max(Counter(fill.execution_id for fill in books.fills).values(), default=1) == 1
     assert max(Counter(fill.fill_id for fill in books.fills).values(), default=1) == 1
     filled = _sums((fill.order_id, Decimal(fill.quantity)) for fill in books.fills)
+    asked = _most_asked_for(books)
     for order in books.orders:
-        assert filled.get(order.order_id, 0) == Decimal(order.filled_quantity) <= Decimal(order.quantity), order
+        assert filled.get(order.order_id, 0) == Decimal(order.filled_quantity) <= asked[order.order_id], order
+
+
+def _most_asked_for(books: Books) -> dict[str, Decimal]:
+    """The largest quantity of each order that a caller asked for: a replace may work though its answer was lost."""
+    asked: dict[str, Decimal] = {}
+    for event in books.events:
+        order_id = event.order.order_id
+        for quantity in (event.order.quantity, event.replace_requested.quantity):
+            asked[order_id] = max(asked.get(order_id, Decimal(0)), Decimal(quantity or 0))
+    return asked
 
 
 def _children_fill_no_more_than_their_parents(books: Books) -> None:
