@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 
 from adapters.persistence import queries
@@ -85,7 +86,7 @@ class SqlJournal(SqlReads):
             risk_profile=decode_risk_profile(profile[0][0]) if profile else RiskProfile(account_id),
             cash=[Money(Decimal(amount), currency) for amount, currency in cash],
             positions=[decode_position(body) for (body,) in positions],
-            orders=[decode_order(body) for body, _ in orders],
+            orders=[decode_order(body) for body, _ in sorted(orders, key=itemgetter(1))],
             fills=decode_fills(fills),
         )
 

@@ -1,5 +1,6 @@
 """Subscribers in processes of their own, and when they had what."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,9 @@ from google.protobuf.message import Message
 
 from tests.benchmarks.processes import BenchmarkFailed
 from tests.benchmarks.workers import Worker, workers
+
+# What is still on its way when the last was published gets this long.
+_ARRIVING_SECONDS = 2.0
 
 
 class Subscribers:
@@ -19,6 +23,7 @@ class Subscribers:
 
     def receipts(self) -> Mapping[bytes, Sequence[int]]:
         """Ends them. For each message when it came, in nanoseconds since 1970, sorted; each came to all of them."""
+        time.sleep(_ARRIVING_SECONDS)
         for client in self._clients:
             client.tell()
         receipts: defaultdict[bytes, list[int]] = defaultdict(list)
