@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(180)
 _IN_THE_STORE: Final = ("journal_begin", "journal_insert", "journal_commit")
 _AROUND_IT: Final = ("ack", "broker_send", "report_applied")
 # Far enough into the load that every caller has something under way.
-_TIMES: Final = 60
+_TIMES: Final = 50
 
 
 def _before_and_after(points: tuple[str, ...]) -> list[str]:
@@ -46,7 +46,7 @@ async def _die_and_audit(site: Site, point: str) -> None:
                 await traders.trade(client)
         assert server.exit_status() == -signal.SIGKILL
     assert traders.acknowledged
-    assert any(one.open for one in traders.sent)
+    assert any(one.cut_off for one in traders.sent)
     books = await restart_and_audit(site, traders, followers)
     # The outage was short, so what had not reached the broker was sent, and not given up.
     assert not [order for order in books.orders if order.cancel_reason == CANCEL_REASON_NEVER_SUBMITTED]

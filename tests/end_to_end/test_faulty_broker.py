@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.audit import audit
+from tests.end_to_end.faults import FAULTS
 from tests.end_to_end.followers import Followers
 from tests.end_to_end.traders import Traders
 from tests.support.server import Site
@@ -13,23 +14,13 @@ from tests.support.server import Site
 # Several processes one after the other, on a machine that may have others to serve.
 pytestmark = pytest.mark.timeout(180)
 
-_FAULTS: dict[str, object] = {
-    "paper_delay_rate": 0.2,
-    "paper_repeat_rate": 0.2,
-    "paper_reorder_rate": 0.2,
-    "paper_lose_rate": 0.2,
-    "paper_max_fault_delay_seconds": 0.5,
-    "watch_answer_timeout": 0.5,
-    "watch_absence_proof": 0.5,
-    "watch_ask_interval": 0.1,
-}
 _STEPS = 60
 
 
 async def test_all_orders_settle_and_the_books_stay_true(tmp_path: Path) -> None:
     traders = Traders()
     followers = Followers(traders.account_id)
-    with Site(tmp_path, settings=_FAULTS).start() as server:
+    with Site(tmp_path, settings=FAULTS).start() as server:
         async with server.client() as client:
             await traders.open_account(client)
             await traders.trade(client, _STEPS)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.audit import restart_and_audit
+from tests.end_to_end.faults import FAULTS
 from tests.end_to_end.followers import Followers
 from tests.end_to_end.traders import Traders
 from tests.support.postgres import postgres_server
@@ -16,13 +17,21 @@ from tests.support.server import ServerProcess, Site
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.mark.parametrize(("database", "rounds"), [("sqlite", 6), ("postgresql", 2)])
-async def test_a_server_that_is_killed_at_random_loses_and_doubles_nothing(
-    database: str, rounds: int, tmp_path: Path
-) -> None:
-    site = Site(tmp_path, database=postgres_server().new_database() if database == "postgresql" else "")
-    chance = random.Random(database)
-    traders = Traders()
+async def test_a_server_that_is_killed_at_random_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    await _kill_and_audit(Site(tmp_path), rounds=5)
+
+
+async def test_nor_does_it_when_its_broker_is_a_bad_one(tmp_path: Path) -> None:
+    await _kill_and_audit(Site(tmp_path, settings=FAULTS), rounds=3)
+
+
+async def test_nor_does_it_on_postgresql(tmp_path: Path) -> None:
+    await _kill_and_audit(Site(tmp_path, database=postgres_server().new_database()), rounds=2)
+
+
+async def _kill_and_audit(site: Site, rounds: int) -> None:
+    chance = random.Random(rounds)
+    traders = Traders(seed=rounds)
     followers = Followers(traders.account_id)
     for _ in range(rounds):
         with site.start() as server:

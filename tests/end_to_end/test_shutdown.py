@@ -53,7 +53,7 @@ async def test_a_server_that_is_asked_to_stop_answers_what_it_took_and_says_good
         assert time.monotonic() - asked < _LONGEST_SECONDS
         assert server.log == ""
     assert all(one.goodbye for one in followers.both)
-    await _nothing_was_decided_and_left_unanswered(site, [one for one in traders.sent if one.open])
+    await _nothing_was_decided_and_left_unanswered(site, [one for one in traders.sent if one.cut_off])
     await restart_and_audit(site, traders, followers)
 
 

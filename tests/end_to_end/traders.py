@@ -25,6 +25,7 @@ from tests.support.server import Client
 STARTING_CASH: Final = "1000000000"
 _CALLERS: Final = 6
 _SESSION_AHEAD: Final = 5
+_HURRY_SECONDS: Final = 0.003
 _TOO_LATE: Final = ("ORDER_NOT_OPEN", "ORDER_NOT_REPLACEABLE", "RISK_CHECK_FAILED")
 
 T = TypeVar("T")
@@ -32,16 +33,21 @@ T = TypeVar("T")
 
 @dataclass
 class Sent:
-    """A request that places orders. With neither answer nor refusal nobody knows what came of it."""
+    """A request that places orders. With neither answer nor refusal nobody knows what came of it.
+
+    `given_up`: its caller did not wait for an answer.
+    """
 
     method: str
     request: Any
     answer: Any = None
     refusal: Refusal | None = None
+    given_up: bool = False
 
     @property
-    def open(self) -> bool:
-        return self.answer is None and self.refusal is None
+    def cut_off(self) -> bool:
+        """Whether its caller waited, and the server was gone."""
+        return self.answer is None and self.refusal is None and not self.given_up
 
 
 def orders_of(request: Any) -> list[NewOrder]:
@@ -113,6 +119,11 @@ class Traders:
         request = PlaceOrderRequest(account_id=self.account_id, order=self._mix.order())
         await self._send(client.orders.PlaceOrder, request)
 
+    async def place_in_a_hurry(self, client: Client) -> None:
+        """Hang up before the answer can come, at least mostly."""
+        request = PlaceOrderRequest(account_id=self.account_id, order=self._mix.order())
+        await self._send(client.orders.PlaceOrder, request, seconds=_HURRY_SECONDS)
+
     async def place_many(self, client: Client) -> None:
         orders = [self._mix.order() for _ in range(4)]
         await self._send(client.orders.PlaceOrders, PlaceOrdersRequest(account_id=self.account_id, orders=orders))
@@ -121,13 +132,15 @@ class Traders:
         request = PlaceOrderGroupRequest(account_id=self.account_id, **self._mix.group())
         await self._send(client.orders.PlaceOrderGroup, request)
 
-    async def _send(self, method: Any, request: Any) -> None:
+    async def _send(self, method: Any, request: Any, seconds: float | None = None) -> None:
         one = Sent(type(request).__name__.removesuffix("Request"), request)
         self.sent.append(one)
         try:
-            one.answer = await answered(method(request))
+            one.answer = await answered(method(request, timeout=seconds))
         except grpc.aio.AioRpcError as error:
-            one.refusal = _rule_that_refused(refusal(error))
+            one.given_up = seconds is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            if not one.given_up:
+                one.refusal = _rule_that_refused(refusal(error))
 
     async def replace(self, client: Client) -> None:
         order = self._one_of_mine()
@@ -221,6 +234,7 @@ async def _unless_too_late(call: Awaitable[Any]) -> None:
 
 _MIX: Final[tuple[tuple[Callable[[Traders, Client], Awaitable[None]], int], ...]] = (
     (Traders.place, 10),
+    (Traders.place_in_a_hurry, 2),
     (Traders.place_many, 2),
     (Traders.place_group, 3),
     (Traders.replace, 3),
