@@ -13,7 +13,7 @@ from adapters.persistence.sql import Query
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 
-_FEW = 32
+_FEW = 256
 
 
 class SqlReads:

@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 64
+_BATCH = 256
 _LONGEST_QUEUE = 20_000
 _RETRY_SECONDS = 0.2
 
@@ -112,6 +112,7 @@ class AccountWriter:
             raise Throttled("too many requests wait for this account", 1.0, reason="QUEUE_FULL")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._put(command, future)
+        self._parts.committer.crowd.came()
         return future
 
     def report(self, report: ExecutionReport) -> None:
@@ -129,6 +130,7 @@ class AccountWriter:
             if not self._inbox and self._valid:
                 self._arrived.clear()
                 await self._arrived.wait()
+                await self._parts.committer.crowd.gathered()
             if not self._valid:
                 await self._recover()
             # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.

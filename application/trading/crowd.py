@@ -1,0 +1,58 @@
+"""Callers that come in numbers are served together.
+
+What it costs to decide, to look up and to commit hardly depends on how many commands are in it. When the last commit
+answered a crowd, the next waits for it to come again; one caller alone never waits.
+(64 callers on two cores, CPU of a PlaceOrder: 515 us when only the commits wait, 360 us when the decisions wait too.)
+"""
+
+import asyncio
+
+_CROWD = 4
+_LOOK_SECONDS = 0.002
+_MOST_LOOKS = 10
+_QUIET_LOOKS = 2
+
+
+class Crowd:
+    """Of all accounts of a process: `came`, then `answered` by a commit, then mostly `came` again."""
+
+    def __init__(self) -> None:
+        self._came = 0
+        self._expected = 0
+        self._complete: asyncio.Future[None] | None = None
+
+    def came(self) -> None:
+        """One caller more waits for a decision."""
+        self._came += 1
+        if self._came >= self._expected and self._complete is not None:
+            self._open()
+
+    def answered(self, callers: int) -> None:
+        """A commit answered so many. A smaller crowd than the last is believed only by and by."""
+        self._expected = max(callers + self._came, self._expected * 7 // 8)
+
+    async def gathered(self) -> None:
+        """Return once those are here who are expected, or nobody came for a while, or it has taken too long."""
+        if self._expected < _CROWD:
+            self._came = 0
+            return
+        if self._complete is None:
+            self._complete = asyncio.get_running_loop().create_future()
+            self._look(0, 0, 0)
+        await asyncio.shield(self._complete)
+
+    def _look(self, looks: int, quiet: int, seen: int) -> None:
+        if self._complete is None:
+            return
+        quiet = quiet + 1 if self._came and self._came == seen else 0
+        if self._came >= self._expected or quiet == _QUIET_LOOKS or looks == _MOST_LOOKS:
+            self._open()
+        else:
+            loop = self._complete.get_loop()
+            loop.call_later(_LOOK_SECONDS, self._look, looks + 1, quiet, self._came)
+
+    def _open(self) -> None:
+        complete, self._complete = self._complete, None
+        self._came = 0
+        if complete is not None:
+            complete.set_result(None)
