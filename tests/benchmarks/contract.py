@@ -17,10 +17,17 @@ from google.protobuf.empty_pb2 import DESCRIPTOR as EMPTY
 from google.protobuf.message import Message
 from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
 
-from quantmesh.trading.v1.order_pb2 import NewOrder
+from quantmesh.trading.v1.order_pb2 import NewOrder, Order
 from quantmesh.trading.v1.order_placement_pb2 import DESCRIPTOR as PLACEMENT
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
-from quantmesh.trading.v1.order_session_pb2 import OpenSession, OrderSessionRequest, PlaceCommand
+from quantmesh.trading.v1.order_session_pb2 import (
+    CommandDone,
+    OpenSession,
+    OrderSessionRequest,
+    OrderSessionResponse,
+    PlaceCommand,
+    SessionOpened,
+)
 from quantmesh.trading.v1.order_stream_pb2 import StreamFillsResponse
 from quantmesh.trading.v1.order_type_pb2 import LimitOrder, MarketOrder
 from quantmesh.type.v1.side_pb2 import SIDE_BUY
@@ -43,6 +50,10 @@ STREAM_FILLS: Final = path_of("StreamFills")
 STREAM_ORDER_EVENTS: Final = path_of("StreamOrderEvents")
 ORDER_SESSION: Final = path_of("OrderSession")
 PUBLISH: Final = "/benchmarks.Echo/Publish"
+OPENED: Final = OrderSessionResponse(opened=SessionOpened(session_id="echo")).SerializeToString()
+DONE: Final = OrderSessionResponse(
+    done=CommandDone(order=Order(reject_text="as long as ours " * 16))
+).SerializeToString()
 WELCOME: Final = StreamFillsResponse(heartbeat=Heartbeat(sequence=1)).SerializeToString()
 
 _numbers = count(1)

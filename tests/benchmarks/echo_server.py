@@ -3,20 +3,21 @@
     python -m tests.benchmarks.echo_server PORT
 
 PlaceOrder and PlaceOrders parse their request and serialize it again as the answer: no more than a generated
-servicer does. StreamFills sends what Publish was called with to all its readers, the same bytes to each, after
-one message at once that says that the reader is subscribed.
+servicer does. OrderSession answers each message with a ready-made one. StreamFills sends what Publish was called
+with to all its readers, the same bytes to each, after one message at once that says that the reader is subscribed.
 """
 
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import uvloop
 
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
-from tests.benchmarks.contract import PUBLISH, STREAM_FILLS, WELCOME, path_of
+from tests.benchmarks.contract import DONE, OPENED, ORDER_SESSION, PUBLISH, STREAM_FILLS, WELCOME, path_of
 
 # As server/transport.py has them: the yardstick must differ in what is done, not in how it is sent.
 OPTIONS = (
@@ -43,6 +44,7 @@ class Echo(grpc.GenericRpcHandler):
             path_of(name): unary(self._echo, message.FromString, message.SerializeToString)
             for name, message in (("PlaceOrder", PlaceOrderRequest), ("PlaceOrders", PlaceOrdersRequest))
         }
+        self._handlers[ORDER_SESSION] = grpc.stream_stream_rpc_method_handler(self._talk)
         self._handlers[PUBLISH] = unary(self._publish)
         self._handlers[STREAM_FILLS] = streaming(self._stream)
 
@@ -51,6 +53,12 @@ class Echo(grpc.GenericRpcHandler):
 
     async def _echo(self, request: Any, _: "Context") -> Any:
         return request
+
+    async def _talk(self, requests: AsyncIterator[bytes], context: "Context") -> None:
+        await anext(requests)
+        await context.write(OPENED)
+        async for _ in requests:
+            await context.write(DONE)
 
     async def _publish(self, message: bytes, _: "Context") -> bytes:
         """Answers when it began, as decimal nanoseconds since 1970."""

@@ -2,7 +2,7 @@
 
 ghz sends the messages of a file, call number i the i-th one, and repeats them only when there are more calls than
 messages. It gets one core to itself at most (--cpus 1): with more, its garbage collector competes with the server
-for a small machine's cores, and with the echo more than with us, whose answers come slower.
+for a small machine's cores.
 """
 
 import json
