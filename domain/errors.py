@@ -59,11 +59,17 @@ class VersionMismatch(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule that failed: its code, what it was held against, and a sentence with value and limit."""
+    """One rule that failed: its code, what it was held against, and a sentence with value and limit.
+
+    `value` and `limit` are decimals in `unit`, or words; empty where there is none.
+    """
 
     rule: str
     subject: str
     description: str
+    value: str = ""
+    limit: str = ""
+    unit: str = ""
 
 
 class PreconditionFailed(DomainError):

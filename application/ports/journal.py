@@ -2,9 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from domain.risk.aggregates.dead_man_switch import DeadManSwitch
+from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
+from domain.risk.aggregates.scoped_state import ScopedTradingState
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
@@ -13,13 +17,17 @@ from domain.trading.events.order_events import Event
 from domain.trading.value_objects.money import Money
 
 
+# What is set for the firm or for a scope that may span accounts; the profile is the firm's ceiling.
+Control: TypeAlias = KillSwitch | DeadManSwitch | ScopedTradingState | RiskProfile
+
+
 @dataclass(slots=True)
 class Batch:
     """What one transaction writes: new events, and the newest state of everything they changed.
 
     The maps hold one entry per row, so an order that changed five times within a batch is written once.
     Keys: (account_id, order_id), (account_id, symbol), (account_id, currency), (account_id, execution_id).
-    `fills` are new or changed (busted) ones.
+    `fills` are new or changed (busted) ones. `risk_profiles` and `risk_states` by account, `controls` by control id.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -29,6 +37,8 @@ class Batch:
     cash: dict[tuple[str, str], Money] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     risk_profiles: dict[str, RiskProfile] = field(default_factory=dict)
+    risk_states: dict[str, RiskState] = field(default_factory=dict)
+    controls: dict[str, Control] = field(default_factory=dict)
 
     def merge(self, other: "Batch") -> None:
         """Take in all of `other`, which is about other accounts."""
@@ -39,6 +49,8 @@ class Batch:
         self.cash |= other.cash
         self.accounts |= other.accounts
         self.risk_profiles |= other.risk_profiles
+        self.risk_states |= other.risk_states
+        self.controls |= other.controls
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import Violation
+from domain.risk.aggregates.dead_man_switch import DeadManSwitch
+from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.scoped_state import ScopedTradingState
+from domain.risk.value_objects.limits import LimitUse
+from domain.risk.value_objects.trading_state import TradingState
 from domain.terms import Term
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
@@ -30,6 +35,12 @@ class EventType(Term):
     ORDER_REPLACED = "ORDER_REPLACED"
     ORDER_EXPIRED = "ORDER_EXPIRED"
     SUBMISSION_UNKNOWN = "SUBMISSION_UNKNOWN"
+    TRADING_STATE_CHANGED = "TRADING_STATE_CHANGED"
+    LIMIT_BREACHED = "LIMIT_BREACHED"
+    LIMIT_WARNING = "LIMIT_WARNING"
+    KILL_SWITCH_ENGAGED = "KILL_SWITCH_ENGAGED"
+    KILL_SWITCH_RELEASED = "KILL_SWITCH_RELEASED"
+    DEAD_MAN_SWITCH_CHANGED = "DEAD_MAN_SWITCH_CHANGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,8 @@ class Event:
 
     `order` is the order after the event, None for events of the account itself. `fill` comes with
     ORDER_FILLED and, as it counts now, with FILL_CORRECTED; FILL_BUSTED carries the one that no longer
-    counts; `replaced_fill` is the one that a correction took out. `violations` come with ORDER_REJECTED.
+    counts; `replaced_fill` is the one that a correction took out. `violations` come with ORDER_REJECTED and
+    LIMIT_BREACHED, which names by `order_id` the order whose replace was refused; `limit_use` comes with LIMIT_WARNING.
     """
 
     account_id: str
@@ -54,3 +66,9 @@ class Event:
     account: Account | None = None
     risk_profile: RiskProfile | None = None
     changed_paths: tuple[str, ...] = ()
+    order_id: str = ""
+    limit_use: LimitUse | None = None
+    trading_state: ScopedTradingState | None = None
+    previous_state: TradingState | None = None
+    kill_switch: KillSwitch | None = None
+    dead_man_switch: DeadManSwitch | None = None
