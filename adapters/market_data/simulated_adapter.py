@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Literal, get_args
 
@@ -20,6 +21,7 @@ from adapters.market_data.simulation_tape import EPOCH, SimulatedTape
 from application.ports.clock import Clock
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
+from domain.market_data.price_window import PriceWindow
 from domain.market_data.quote import OrderBook, Quote, Trade
 from domain.market_data.trading_hours import ALWAYS_OPEN
 
@@ -28,6 +30,7 @@ Sessions = Literal["always_open", "exchange"]
 _INSTANT = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
 _LONGEST_TICK = 60.0
+_WINDOW_POINTS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class SimulatedMarketData:
         self._instruments: dict[str, Instrument] = {}
         self._tapes: dict[str, SimulatedTape] = {}
         self._bars: dict[str, SimulatedBars] = {}
+        self._windows: dict[tuple[str, Decimal], PriceWindow] = {}
         calendar_of = cache(SessionCalendar)
         paths: dict[str, PricePath] = {}
         for symbol, listing in LISTINGS.items():
@@ -88,6 +92,28 @@ class SimulatedMarketData:
             return self._quotes[symbol]
         except KeyError:
             return self._make_quote(symbol)
+
+    def price_range(self, symbol: str, seconds: Decimal) -> tuple[Decimal, Decimal] | None:
+        """Of quotes at most a 120th of the window apart: each is computed, so a finer look would be work."""
+        if symbol not in self._tapes:
+            return None
+        window = self._windows.get((symbol, seconds))
+        if window is None:
+            window = self._windows[symbol, seconds] = PriceWindow(seconds)
+        now, length = self._clock.now(), timedelta(seconds=float(seconds))
+        step = max(self._tick, length / _WINDOW_POINTS)
+        if window.last is None or now >= window.last + step:
+            self._fill(window, symbol, max(now - length, window.last or EPOCH), now, step)
+        return window.range(now)
+
+    def _fill(self, window: PriceWindow, symbol: str, after: datetime, now: datetime, step: timedelta) -> None:
+        at = EPOCH + ((after - EPOCH) // step + 1) * step
+        while at <= now:
+            quote = self._tapes[symbol].quote(EPOCH + (at - EPOCH) // self._tick * self._tick)
+            if quote is not None:
+                window.add(at, quote.mid)
+            window.last = at
+            at += step
 
     async def ensure(self, symbols: Collection[str]) -> None:
         """Nothing to do: `latest` is always fresh."""

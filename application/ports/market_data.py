@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from domain.market_data.bar import Bar, BarInterval
@@ -50,6 +51,10 @@ class LatestQuotes(Protocol):
 
     def latest(self, symbol: str) -> Quote | None:
         """The newest quote that is known, however old; its age is in `quote_time`. Never waits."""
+        ...
+
+    def price_range(self, symbol: str, seconds: Decimal) -> tuple[Decimal, Decimal] | None:
+        """The lowest and highest middle of the last `seconds` (up to 3,600), None if no quote of them is known."""
         ...
 
     async def ensure(self, symbols: Collection[str]) -> None:

@@ -6,7 +6,7 @@ script: it remembers what it was handed, and reports only what the test tells it
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -60,6 +60,7 @@ class SetQuotes:
         self._clock = clock
         self._instruments: dict[str, Instrument] = {}
         self._quotes: dict[str, Quote] = {}
+        self._history: dict[str, list[Quote]] = {}
         self.asked: list[str] = []
 
     def list(self, instrument: Instrument) -> None:
@@ -68,7 +69,8 @@ class SetQuotes:
     def set(self, symbol: str, bid: str | Decimal, ask: str | Decimal | None = None) -> None:
         """A quote as of now, one price for both sides unless `ask` is given."""
         bid, ask = Decimal(bid), Decimal(bid if ask is None else ask)
-        self._quotes[symbol] = Quote(symbol, bid, D(100), ask, D(100), self._clock.now())
+        quote = self._quotes[symbol] = Quote(symbol, bid, D(100), ask, D(100), self._clock.now())
+        self._history.setdefault(symbol, []).append(quote)
 
     def remove(self, symbol: str) -> None:
         del self._quotes[symbol]
@@ -78,6 +80,11 @@ class SetQuotes:
 
     def latest(self, symbol: str) -> Quote | None:
         return self._quotes.get(symbol)
+
+    def price_range(self, symbol: str, seconds: Decimal) -> tuple[Decimal, Decimal] | None:
+        since = self._clock.now() - timedelta(seconds=float(seconds))
+        mids = [quote.mid for quote in self._history.get(symbol, ()) if quote.quote_time >= since]
+        return (min(mids), max(mids)) if mids else None
 
     async def ensure(self, symbols: Collection[str]) -> None:
         self.asked += sorted(symbols)
