@@ -16,8 +16,11 @@ from adapters.clock import AcceleratedClock, SystemClock
 from adapters.ids import UlidGenerator
 from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
 from adapters.persistence.store import Store, open_store
+from application.market_data.market import Market
 from application.ports.clock import Clock
 from application.ports.journal import JournalUnavailable
+from application.risk.risk_desk import RiskDesk
+from application.risk.supervisor import Supervisor
 from application.trading.commands.create_account_command import CreateAccountHandler
 from application.trading.request_watch import WatchSettings
 from application.trading.trading_engine import TradingEngine
@@ -28,6 +31,7 @@ from quantmesh.strategy.v1 import strategy_service_pb2
 from quantmesh.trading.v1 import account_service_pb2, order_service_pb2
 from server.crash_points import crash_points
 from server.health import SERVING, HealthService
+from server.interceptors.audit import Audit
 from server.interceptors.tracking import Lifecycle
 from server.services.account_service import AccountService
 from server.services.market_data_service import MarketDataService
@@ -66,6 +70,9 @@ class Application:
         self._paper = PaperBroker(self._clock, self._market, group("paper", PaperSettings, settings.paper))
         self._store: Store | None = None
         self._engine: TradingEngine | None = None
+        self._desk: RiskDesk | None = None
+        self._supervisor: Supervisor | None = None
+        self._audit: Audit | None = None
         self._engine_runs = False
         self._transport: Transport | None = None
         self._health: HealthService | None = None
@@ -82,7 +89,12 @@ class Application:
             self._health = HealthService([descriptor.full_name for descriptor in services])
             # Before the database is taken over: a second server that finds the port in use must not fence the first.
             self._transport = Transport(
-                self._settings.address, services, self._lifecycle, self._health, self._settings.reflection
+                self._settings.address,
+                services,
+                self._lifecycle,
+                self._health,
+                self._settings.reflection,
+                self._audit,
             )
             if self._engine is not None:
                 await self._start_engine(self._engine)
@@ -110,6 +122,8 @@ class Application:
             await self._transport.stop(_SENDING_SECONDS)
             # The transport does not wait for the handlers of calls that it has cut.
             await self._lifecycle.drained(_ABORTING_SECONDS)
+        if self._supervisor is not None:
+            await self._supervisor.stop()
         if self._engine is not None and self._engine_runs:
             try:
                 await asyncio.wait_for(self._engine.stop(), _FLUSHING_SECONDS)
@@ -144,11 +158,15 @@ class Application:
             self._on_fenced,
             reached,
         )
+        self._audit = Audit(self._engine.committer.write, self._clock, self._ids)
+        self._desk = RiskDesk(self._engine, self._store.controls, self._engine.controls, self._clock, self._ids)
+        self._supervisor = Supervisor(self._desk, self._clock)
         create_account = CreateAccountHandler(self._engine, self._clock)
+        market = Market(self._market, self._market, self._clock)
         return {
-            _ORDERS: OrderService(self._engine, self._ids, self._lifecycle),
+            _ORDERS: OrderService(self._engine, self._ids, self._lifecycle, self._audit),
             _ACCOUNTS: AccountService(self._engine, create_account, self._lifecycle),
-            _RISK: RiskService(self._engine),
+            _RISK: RiskService(self._engine, self._desk, market, self._store.audit, self._lifecycle),
         }
 
     async def _start_engine(self, engine: TradingEngine) -> None:
@@ -164,7 +182,11 @@ class Application:
             self._paper.adopt_positions(
                 writer.account_id, {symbol: position.quantity for symbol, position in held.items()}
             )
+        if self._desk is not None:
+            await self._desk.start()
         await engine.connect()
+        if self._supervisor is not None:
+            self._supervisor.start()
 
 
 def _clock(settings: Settings) -> Clock:

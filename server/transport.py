@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio as reflection
 
 from server.health import HealthService
+from server.interceptors.audit import Audit
 from server.interceptors.handlers import Handler, Router, service_handlers
 from server.interceptors.tracking import Lifecycle
 from server.settings import SettingsError
@@ -49,11 +50,14 @@ class Transport:
         lifecycle: Lifecycle,
         health: HealthService,
         reflect: bool | None,
+        audit: Audit | None = None,
     ) -> None:
-        """Raises SettingsError when the address cannot be had. `reflect`: None means only on loopback."""
+        """Raises SettingsError when the address cannot be had. `reflect`: None means only on loopback. `audit` records
+        the calls that change something.
+        """
         handlers = service_handlers(_HEALTH, health, lifecycle, while_stopping=True)
         for descriptor, servicer in services.items():
-            handlers |= service_handlers(descriptor, servicer, lifecycle)
+            handlers |= service_handlers(descriptor, servicer, lifecycle, audit)
         if _is_loopback(address[0]) if reflect is None else reflect:
             handlers |= _reflection_handlers([descriptor.full_name for descriptor in (_HEALTH, *services)])
         self._server = grpc.aio.server(options=_OPTIONS)

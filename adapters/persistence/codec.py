@@ -3,16 +3,23 @@
 A field that the domain gains later needs a default there; then bodies from before it stay readable.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields
+from datetime import datetime
 from operator import attrgetter
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from msgspec import defstruct
 from msgspec.json import Decoder, Encoder
 from msgspec.structs import asdict
 
+from application.ports.journal import Control
+from domain.risk.aggregates.audit_record import AuditOutcome, AuditRecord
+from domain.risk.aggregates.dead_man_switch import DeadManSwitch
+from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
+from domain.risk.aggregates.scoped_state import ScopedTradingState
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
@@ -25,20 +32,57 @@ decode_fill = Decoder(Fill).decode
 decode_order = Decoder(Order).decode
 decode_position = Decoder(Position).decode
 decode_risk_profile = Decoder(RiskProfile).decode
+decode_risk_state = Decoder(RiskState).decode
+
+# A body does not say what it is of: the row's kind does.
+_KINDS: Final[Mapping[type[Control], str]] = {
+    KillSwitch: "KILL_SWITCH",
+    DeadManSwitch: "DEAD_MAN_SWITCH",
+    ScopedTradingState: "TRADING_STATE",
+    RiskProfile: "FIRM_PROFILE",
+}
+_CONTROLS: Final[Mapping[str, Callable[[bytes], Control]]] = {
+    name: Decoder(kind).decode for kind, name in _KINDS.items()
+}
 
 # An event's keys and its order are columns of their own; the rest is the body, without what says nothing.
 _DETAILS = tuple(field for field in fields(Event) if field.name not in {"account_id", "sequence", "order"})
-_TYPES = get_type_hints(Event)
 
 
-def _definition(field: "Field[Any]") -> tuple[str, Any] | tuple[str, Any, Any]:
-    known = field.name, _TYPES[field.name]
-    return known if field.default is MISSING else (*known, field.default)
+def _body_of(kind: type, details: "Iterable[Field[Any]]") -> Any:
+    """A struct of these fields of `kind`."""
+    types = get_type_hints(kind)
+    given = [(field.name, types[field.name], *_default(field)) for field in details]
+    return defstruct(f"_{kind.__name__}Body", given, omit_defaults=True, frozen=True)
 
 
-_EventBody = defstruct("_EventBody", map(_definition, _DETAILS), omit_defaults=True, frozen=True)
+def _default(field: "Field[Any]") -> tuple[Any, ...]:
+    return () if field.default is MISSING else (field.default,)
+
+
+_EventBody = _body_of(Event, _DETAILS)
 _details = attrgetter(*(field.name for field in _DETAILS))
 _decode_details = Decoder(_EventBody).decode
+
+# What an audit record's filters take are columns, which come first; this is the rest.
+_FILTERED = 6
+_AUDIT_TYPES = get_type_hints(AuditRecord)
+_AuditBody = defstruct(
+    "_AuditBody",
+    [(name, _AUDIT_TYPES[name]) for name in AuditRecord._fields[_FILTERED:]],
+    omit_defaults=True,
+    frozen=True,
+)
+_decode_audit_body = Decoder(_AuditBody).decode
+
+
+def kind_of(control: type[Control]) -> str:
+    """How a row says which kind of control it holds."""
+    return _KINDS[control]
+
+
+def decode_control(kind: str, body: bytes) -> Control:
+    return _CONTROLS[kind](body)
 
 
 def decode_fills(bodies: Iterable[tuple[bytes]]) -> list[Fill]:
@@ -53,3 +97,14 @@ def encode_event(event: Event) -> bytes:
 def decode_event(account_id: str, sequence: int, body: bytes, order_body: bytes | None) -> Event:
     order = None if order_body is None else decode_order(order_body)
     return Event(account_id, sequence, order=order, **asdict(_decode_details(body)))
+
+
+def encode_audit_record(record: AuditRecord) -> bytes:
+    return encode(_AuditBody(*record[_FILTERED:]))
+
+
+def decode_audit_record(
+    audit_record_id: str, record_time: datetime, account_id: str | None, actor: str, rpc: str, outcome: str, body: bytes
+) -> AuditRecord:
+    rest = asdict(_decode_audit_body(body))
+    return AuditRecord(audit_record_id, record_time, account_id or "", actor, rpc, AuditOutcome(outcome), **rest)

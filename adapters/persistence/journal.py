@@ -9,23 +9,27 @@ from typing import Final
 from adapters.persistence import queries
 from adapters.persistence.codec import (
     decode_account,
+    decode_control,
     decode_fills,
     decode_order,
     decode_position,
     decode_risk_profile,
+    decode_risk_state,
 )
 from adapters.persistence.database import Reader, Writer
 from adapters.persistence.reads import SqlReads
 from adapters.persistence.rows import rows_of
 from adapters.persistence.sequences import following
-from application.ports.journal import AccountSnapshot, Batch, Fenced, JournalUnavailable
+from application.ports.journal import AccountSnapshot, Batch, Control, Fenced, JournalUnavailable
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
 from domain.trading.value_objects.money import Money
 
 _ACCOUNT: Final = (
     queries.ACCOUNT,
     queries.LAST_SEQUENCE,
     queries.RISK_PROFILE,
+    queries.RISK_STATE,
     queries.CASH,
     queries.POSITIONS,
     queries.LIVE_ORDERS,
@@ -75,7 +79,7 @@ class SqlJournal(SqlReads):
                 raise self._unavailable() from error
         parameters = {"account_id": account_id}
         read = await self._read(*((statement, parameters) for statement in _ACCOUNT))
-        account, [(sequence,)], profile, cash, positions, orders, fills = read
+        account, [(sequence,)], profile, state, cash, positions, orders, fills = read
         if not account:
             return None
         # Never less than what this journal has written itself: the read may be older than the latest append.
@@ -84,6 +88,7 @@ class SqlJournal(SqlReads):
             account=decode_account(account[0][0]),
             sequence=sequence,
             risk_profile=decode_risk_profile(profile[0][0]) if profile else RiskProfile(account_id),
+            risk_state=decode_risk_state(state[0][0]) if state else RiskState(account_id),
             cash=[Money(Decimal(amount), currency) for amount, currency in cash],
             positions=[decode_position(body) for (body,) in positions],
             orders=[decode_order(body) for body, _ in sorted(orders, key=itemgetter(1))],
@@ -92,6 +97,9 @@ class SqlJournal(SqlReads):
 
     async def account_ids(self) -> Sequence[str]:
         return [account_id for (account_id,) in await self._rows(queries.ACCOUNT_IDS, {})]
+
+    async def controls(self) -> Sequence[Control]:
+        return [decode_control(kind, body) for kind, body in await self._rows(queries.CONTROLS_IN_FORCE, {})]
 
     async def close(self) -> None:
         async with self._turn:

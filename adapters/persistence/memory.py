@@ -7,8 +7,12 @@ from typing import Any, Final, TypeVar
 
 from adapters.persistence.database import CrashPoints
 from adapters.persistence.sequences import following
-from application.ports.journal import AccountSnapshot, Batch, Fenced, JournalUnavailable
+from application.ports.audit import AuditFilter
+from application.ports.journal import AccountSnapshot, Batch, Control, Fenced, JournalUnavailable
+from application.risk.controls import in_force
+from domain.risk.aggregates.audit_record import AuditRecord
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
@@ -28,6 +32,7 @@ class MemoryDatabase:
         self.last: dict[str, int] = {}
         self.order_ids: dict[tuple[str, str], str] = {}
         self.bookings: dict[tuple[str, int], str] = {}
+        self.audit: dict[str, AuditRecord] = {}
         self.events: defaultdict[str, list[Event]] = defaultdict(list)
 
     def commit(self, batch: Batch) -> None:
@@ -38,6 +43,8 @@ class MemoryDatabase:
         self.bookings |= bookings
         for event in batch.events:
             self.events[event.account_id].append(event)
+        for record in batch.audit:
+            self.audit.setdefault(record.audit_record_id, record)
         self.state.merge(batch)
 
     def _order_ids(self, batch: Batch) -> dict[tuple[str, str], str]:
@@ -93,13 +100,13 @@ class MemoryOrderRepository:
     async def orders(
         self, account_id: str, where: OrderFilter, after: int | None, limit: int, newest_first: bool
     ) -> Sequence[Order]:
-        wanted = (o for o in _of(account_id, self._state.orders) if _matches(o, where, _ORDER_CONDITIONS))
+        wanted = (o for o in _of(account_id, self._state.orders) if matches(o, where, _ORDER_CONDITIONS))
         return _page(wanted, lambda order: order.created_sequence, after, limit, newest_first)
 
     async def fills(
         self, account_id: str, where: FillFilter, after: int | None, limit: int, newest_first: bool
     ) -> Sequence[Fill]:
-        wanted = (f for f in _of(account_id, self._state.fills) if _matches(f, where, _FILL_CONDITIONS))
+        wanted = (f for f in _of(account_id, self._state.fills) if matches(f, where, _FILL_CONDITIONS))
         return _page(wanted, _booked, after, limit, newest_first)
 
     async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
@@ -173,6 +180,7 @@ class MemoryJournal(MemoryOrderRepository):
             account=state.accounts[account_id],
             sequence=await self.last_sequence(account_id),
             risk_profile=state.risk_profiles.get(account_id, RiskProfile(account_id)),
+            risk_state=state.risk_states.get(account_id, RiskState(account_id)),
             cash=_of(account_id, state.cash),
             positions=_of(account_id, state.positions),
             orders=live,
@@ -181,6 +189,9 @@ class MemoryJournal(MemoryOrderRepository):
 
     async def account_ids(self) -> Sequence[str]:
         return sorted(self._state.accounts)
+
+    async def controls(self) -> Sequence[Control]:
+        return [control for control in self._state.controls.values() if in_force(control)]
 
 
 def _of(account_id: str, kept: Mapping[tuple[str, str], T]) -> list[T]:
@@ -196,15 +207,15 @@ def _page(items: Iterable[T], key: Callable[[T], int], after: int | None, limit:
     return sorted(past, key=key, reverse=newest_first)[:limit]
 
 
-_Conditions = Mapping[str, Callable[[Any, Any], bool]]
+Conditions = Mapping[str, Callable[[Any, Any], bool]]
 
 
-def _matches(item: Any, where: OrderFilter | FillFilter, conditions: _Conditions) -> bool:
+def matches(item: Any, where: OrderFilter | FillFilter | AuditFilter, conditions: Conditions) -> bool:
     asked = ((field.name, getattr(where, field.name)) for field in fields_of(where))
     return all(conditions[name](item, value) for name, value in asked if value)
 
 
-_ORDER_CONDITIONS: Final[_Conditions] = {
+_ORDER_CONDITIONS: Final[Conditions] = {
     "symbol": lambda order, symbol: order.terms.symbol == symbol,
     "side": lambda order, side: order.terms.side is side,
     "statuses": lambda order, statuses: order.status in statuses,
@@ -214,7 +225,7 @@ _ORDER_CONDITIONS: Final[_Conditions] = {
     "created_from": lambda order, start: order.created_time >= start,
     "created_before": lambda order, end: order.created_time < end,
 }
-_FILL_CONDITIONS: Final[_Conditions] = {
+_FILL_CONDITIONS: Final[Conditions] = {
     "symbol": lambda fill, symbol: fill.symbol == symbol,
     "side": lambda fill, side: fill.side is side,
     "order_id": lambda fill, order_id: fill.order_id == order_id,

@@ -14,9 +14,8 @@ from adapters.persistence.codec import (
 )
 from adapters.persistence.database import Reader
 from adapters.persistence.pages import FILL_PAGES, ORDER_PAGES
-from adapters.persistence.reads import SqlReads
+from adapters.persistence.reads import SqlReads, storage_unavailable
 from adapters.persistence.sql import END
-from domain.errors import Unavailable
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import CLOSED, OrderStatus
@@ -33,10 +32,7 @@ class SqlOrderRepository(SqlReads):
     """Each method is one query; a database that cannot be read raises Unavailable."""
 
     def __init__(self, reader: Reader) -> None:
-        super().__init__(
-            reader,
-            lambda: Unavailable("the store could not be read: repeat the request", reason="STORAGE_UNAVAILABLE"),
-        )
+        super().__init__(reader, storage_unavailable)
 
     async def accounts(self, after: str, limit: int) -> Sequence[Account]:
         rows = await self._rows(queries.ACCOUNTS, {"after": after, "limit": limit})
@@ -89,6 +85,3 @@ class SqlOrderRepository(SqlReads):
     async def last_sequence(self, account_id: str) -> int:
         [(sequence,)] = await self._rows(queries.LAST_SEQUENCE, {"account_id": account_id})
         return int(sequence)
-
-    async def close(self) -> None:
-        await self._reader.close()

@@ -33,11 +33,10 @@ class Pages:
         limit: int,
         newest_first: bool,
     ) -> Query:
-        asked = {field.name: value for field in fields_of(where) if (value := getattr(where, field.name))}
+        asked = asked_of(where)
         if after is None:
             after = END if newest_first else 0
-        parameters = {name: _plain(value) for name, value in asked.items()}
-        parameters |= {"account_id": account_id, "after": after, "limit": limit}
+        parameters = {**asked, "account_id": account_id, "after": after, "limit": limit}
         return self._statement(frozenset(asked), newest_first), parameters
 
     def _statement(self, asked: frozenset[str], newest_first: bool) -> Select[Any]:
@@ -56,6 +55,11 @@ class Pages:
             .order_by(key.desc() if newest_first else key)
             .limit(number("limit"))
         )
+
+
+def asked_of(where: Any) -> dict[str, Any]:
+    """The fields of a filter that narrow, as a statement's parameters."""
+    return {field.name: _plain(value) for field in fields_of(where) if (value := getattr(where, field.name))}
 
 
 def _plain(value: Any) -> Any:

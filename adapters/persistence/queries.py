@@ -1,18 +1,22 @@
 """The reads that take no filters."""
 
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
+    Select,
     false,
     func,
+    or_,
     select,
     union_all,
 )
 
 from adapters.persistence.sql import among, number, text
 from adapters.persistence.tables import (
+    IN_FORCE,
     IS_OPEN,
     accounts,
     cash,
@@ -20,7 +24,9 @@ from adapters.persistence.tables import (
     journal,
     orders,
     positions,
+    risk_controls,
     risk_profiles,
+    risk_states,
 )
 
 _ACCOUNT: Final = text("account_id")
@@ -32,7 +38,26 @@ ACCOUNTS: Final = (
 )
 ACCOUNT: Final = select(accounts.c.body).where(accounts.c.account_id == _ACCOUNT)
 RISK_PROFILE: Final = select(risk_profiles.c.body).where(risk_profiles.c.account_id == _ACCOUNT)
+RISK_STATE: Final = select(risk_states.c.body).where(risk_states.c.account_id == _ACCOUNT)
 CASH: Final = select(cash.c.amount, cash.c.currency).where(cash.c.account_id == _ACCOUNT).order_by(cash.c.currency)
+
+_CONTROLS = select(risk_controls.c.kind, risk_controls.c.body)
+CONTROLS_IN_FORCE: Final = _CONTROLS.where(IN_FORCE).order_by(risk_controls.c.control_id)
+_CONTROLS_OF_KIND = _CONTROLS.where(risk_controls.c.kind == text("kind"))
+CONTROL: Final = _CONTROLS_OF_KIND.where(risk_controls.c.control_id == text("control_id"))
+
+
+@cache
+def controls(*, of_account: bool, only_in_force: bool, newest_first: bool) -> Select[Any]:
+    """A page of one kind, by id. `of_account`: only what bears on the account."""
+    account_id, control_id = risk_controls.c.account_id, risk_controls.c.control_id
+    page = _CONTROLS_OF_KIND.where(control_id < text("after") if newest_first else control_id > text("after"))
+    if of_account:
+        page = page.where(or_(account_id.is_(None), account_id == _ACCOUNT))
+    if only_in_force:
+        page = page.where(IN_FORCE)
+    return page.order_by(control_id.desc() if newest_first else control_id).limit(_LIMIT)
+
 
 _POSITIONS = select(positions.c.body).where(positions.c.account_id == _ACCOUNT).order_by(positions.c.symbol)
 POSITIONS: Final = _POSITIONS

@@ -10,10 +10,15 @@ from adapters.persistence.codec import decode_fills, decode_order
 from adapters.persistence.database import Reader
 from adapters.persistence.rows import Row
 from adapters.persistence.sql import Query
+from domain.errors import Unavailable
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 
 _FEW = 256
+
+
+def storage_unavailable() -> Unavailable:
+    return Unavailable("the store could not be read: repeat the request", reason="STORAGE_UNAVAILABLE")
 
 
 class SqlReads:

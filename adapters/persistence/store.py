@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from adapters.persistence.audit_log import SqlAuditLog
+from adapters.persistence.control_repository import SqlControlRepository
 from adapters.persistence.database import CrashPoints, Database
 from adapters.persistence.journal import SqlJournal
 from adapters.persistence.memory import MemoryDatabase, MemoryJournal, MemoryOrderRepository
+from adapters.persistence.memory_audit import MemoryAuditLog
+from adapters.persistence.memory_controls import MemoryControlRepository
 from adapters.persistence.order_repository import SqlOrderRepository
 from adapters.persistence.schema import upgrade_postgresql, upgrade_sqlite
 from adapters.persistence.sqlite import SqliteDatabase
+from application.ports.audit import AuditLog
+from application.ports.controls import ControlRepository
 from application.ports.journal import Journal
 from domain.trading.repositories.order_repository import OrderRepository
 
@@ -26,6 +32,8 @@ class Store:
 
     journal: Journal
     orders: OrderRepository
+    controls: ControlRepository
+    audit: AuditLog
     close: Callable[[], Awaitable[None]]
 
 
@@ -60,7 +68,13 @@ def memory_store(database: MemoryDatabase, reached: CrashPoints = lambda point: 
     async def close() -> None:
         pass
 
-    return Store(MemoryJournal(database, reached), MemoryOrderRepository(database), close)
+    return Store(
+        MemoryJournal(database, reached),
+        MemoryOrderRepository(database),
+        MemoryControlRepository(database),
+        MemoryAuditLog(database),
+        close,
+    )
 
 
 async def _open_sqlite(url: URL, reached: CrashPoints) -> Store:
@@ -79,10 +93,10 @@ async def _open_postgresql(url: URL, reached: CrashPoints) -> Store:
 
 def _sql_store(database: Database) -> Store:
     journal = SqlJournal(database.writer, database.reader(_JOURNAL_READERS))
-    orders = SqlOrderRepository(database.reader(_QUERY_READERS))
+    reader = database.reader(_QUERY_READERS)
 
     async def close() -> None:
-        await orders.close()
+        await reader.close()
         await journal.close()
 
-    return Store(journal, orders, close)
+    return Store(journal, SqlOrderRepository(reader), SqlControlRepository(reader), SqlAuditLog(reader), close)

@@ -64,6 +64,23 @@ positions = Table(
 
 risk_profiles = Table("risk_profiles", metadata, _key("account_id"), _body(), PrimaryKeyConstraint("account_id"))
 
+risk_states = Table("risk_states", metadata, _key("account_id"), _body(), PrimaryKeyConstraint("account_id"))
+
+# Switches, trading states and the firm's profile; one without an account bears on all of them. The ids of switches
+# sort by the time of their making.
+risk_controls = Table(
+    "risk_controls",
+    metadata,
+    _key("control_id"),
+    _key("kind"),
+    _key("account_id", nullable=True),
+    _flag("in_force"),
+    _body(),
+    PrimaryKeyConstraint("control_id"),
+)
+IN_FORCE = risk_controls.c.in_force == true()
+Index("ix_risk_controls_in_force", risk_controls.c.control_id, sqlite_where=IN_FORCE, postgresql_where=IN_FORCE)
+
 orders = Table(
     "orders",
     metadata,
@@ -124,6 +141,24 @@ journal = Table(
     _body(),
     _body("order_body", nullable=True),
     PrimaryKeyConstraint("account_id", "sequence"),
+)
+
+# Ids rise with time, but within one process only: lists go by the time first.
+audit_records = Table(
+    "audit_records",
+    metadata,
+    _key("audit_record_id"),
+    _number("record_time"),
+    _key("account_id", nullable=True),
+    _key("actor"),
+    _key("rpc"),
+    _key("outcome"),
+    _body(),
+    PrimaryKeyConstraint("audit_record_id"),
+    Index("ix_audit_records_time", "record_time", "audit_record_id"),
+    Index("ix_audit_records_account", "account_id", "record_time", "audit_record_id"),
+    Index("ix_audit_records_actor", "actor", "record_time", "audit_record_id"),
+    Index("ix_audit_records_rpc", "rpc", "record_time", "audit_record_id"),
 )
 
 

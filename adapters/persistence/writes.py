@@ -14,12 +14,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from adapters.persistence.sql import POSTGRESQL, SQLITE, number
 from adapters.persistence.tables import (
     accounts,
+    audit_records,
     cash,
     fills,
     journal,
     orders,
     positions,
+    risk_controls,
     risk_profiles,
+    risk_states,
     writer_epoch,
 )
 
@@ -43,11 +46,16 @@ _CHANGING: Final[Mapping[Table, tuple[str, ...]]] = {
     journal: (),
     orders: ("status", "is_open", "body"),
     positions: ("is_flat", "body"),
+    risk_controls: ("in_force", "body"),
     risk_profiles: ("body",),
+    risk_states: ("body",),
 }
+_FIRST_STAYS: Final = frozenset({audit_records})  # a call that may be recorded already is recorded again
 
 
 def _upserted(insert: sqlite.Insert | postgresql.Insert, table: Table) -> Insert:
+    if table in _FIRST_STAYS:
+        return insert.on_conflict_do_nothing(index_elements=list(table.primary_key))
     changing = {name: insert.excluded[name] for name in _CHANGING[table]}
     if not changing:
         return insert

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from domain.risk.aggregates.audit_record import AuditRecord
 from domain.risk.aggregates.dead_man_switch import DeadManSwitch
 from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
@@ -16,7 +17,6 @@ from domain.trading.entities.position import Position
 from domain.trading.events.order_events import Event
 from domain.trading.value_objects.money import Money
 
-
 # What is set for the firm or for a scope that may span accounts; the profile is the firm's ceiling.
 Control: TypeAlias = KillSwitch | DeadManSwitch | ScopedTradingState | RiskProfile
 
@@ -28,6 +28,7 @@ class Batch:
     The maps hold one entry per row, so an order that changed five times within a batch is written once.
     Keys: (account_id, order_id), (account_id, symbol), (account_id, currency), (account_id, execution_id).
     `fills` are new or changed (busted) ones. `risk_profiles` and `risk_states` by account, `controls` by control id.
+    Of `audit`, a record whose id is stored already is left out.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -39,6 +40,11 @@ class Batch:
     risk_profiles: dict[str, RiskProfile] = field(default_factory=dict)
     risk_states: dict[str, RiskState] = field(default_factory=dict)
     controls: dict[str, Control] = field(default_factory=dict)
+    audit: list[AuditRecord] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write: read models change with an event only."""
+        return bool(self.events or self.audit or self.controls or self.risk_states)
 
     def merge(self, other: "Batch") -> None:
         """Take in all of `other`, which is about other accounts."""
@@ -51,6 +57,7 @@ class Batch:
         self.risk_profiles |= other.risk_profiles
         self.risk_states |= other.risk_states
         self.controls |= other.controls
+        self.audit += other.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +65,13 @@ class AccountSnapshot:
     """All that an account's writer needs to go on: O(open), not O(history).
 
     `orders` are the open ones and every member of a group that still has an open member.
-    `fills` are those of `orders`.
+    `fills` are those of `orders`. `risk_state` is a new one when the account has none yet.
     """
 
     account: Account
     sequence: int
     risk_profile: RiskProfile
+    risk_state: RiskState
     cash: Sequence[Money]
     positions: Sequence[Position]
     orders: Sequence[Order]
@@ -98,6 +106,10 @@ class Journal(Protocol):
 
     async def account_ids(self) -> Sequence[str]:
         """Every account there is."""
+        ...
+
+    async def controls(self) -> Sequence[Control]:
+        """Those in force: engaged and armed switches, every trading state ever set, the firm's profile if set."""
         ...
 
     async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:

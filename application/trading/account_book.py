@@ -14,10 +14,15 @@ from application.ports.broker import Broker
 from application.ports.ids import IdGenerator
 from application.ports.journal import AccountSnapshot, Batch
 from application.ports.market_data import LatestQuotes
+from application.risk.controls import Controls
+from application.trading.look_alikes import LookAlikes
+from application.trading.resting_orders import RestingOrders
 from application.trading.valuation import Valuation
 from domain.decimals import ZERO
-from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_profile import RiskProfile, stricter
+from domain.risk.aggregates.risk_state import RiskState, bucket_key
 from domain.risk.services.margin import OpenOrders, worst_while_pending
+from domain.risk.value_objects.limits import RateLimit
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.portfolio import Portfolio
@@ -41,12 +46,17 @@ class AccountBook:
     `orders` holds the open orders and the recently closed ones; `placements` the event of each order that
     was placed or looked up, by client order id, which is what makes an answer repeatable. `fills` holds the
     executions of the orders in memory, by execution id. `early` keeps busts and corrections that came before
-    their trade, by order id and the trade's execution id.
+    their trade, by order id and the trade's execution id. `open_count` counts the open orders; `waiting_for` lists,
+    by the order that must end first, those that go out then.
     """
 
-    def __init__(self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator) -> None:
+    def __init__(
+        self, snapshot: AccountSnapshot, broker: Broker, quotes: LatestQuotes, ids: IdGenerator, controls: Controls
+    ) -> None:
         self.account: Account = snapshot.account
         self.profile: RiskProfile = snapshot.risk_profile
+        self.risk_state: RiskState = snapshot.risk_state
+        self.controls = controls
         self.portfolio = Portfolio(snapshot.account.account_id, snapshot.cash, snapshot.positions)
         self.sequence = snapshot.sequence
         self.committed = snapshot.sequence
@@ -64,6 +74,12 @@ class AccountBook:
         self.quoted: set[str] = set()
         self.groups: dict[str, list[str]] = {}
         self.open_orders: dict[str, OpenOrders] = {}
+        self.open_count = 0
+        self.resting = RestingOrders()
+        self.look_alikes = LookAlikes()
+        self.waiting_for: dict[str, list[str]] = {}
+        self._limits = self.profile
+        self._limits_of: tuple[RiskProfile, RiskProfile] | None = None
         self.batch = Batch()
         self.outbound: list[Outbound] = []
         self.now: datetime = snapshot.account.created_time
@@ -77,6 +93,25 @@ class AccountBook:
     @property
     def account_id(self) -> str:
         return self.account.account_id
+
+    @property
+    def limits(self) -> RiskProfile:
+        """The limits that are applied: the account's own and the firm's, whichever is stricter."""
+        of = self._limits_of
+        if of is None or of[0] is not self.profile or of[1] is not self.controls.firm:
+            self._limits_of = self.profile, self.controls.firm
+            self._limits = stricter(self.profile, self.controls.firm)
+        return self._limits
+
+    def take_token(self, rule: str, limit: RateLimit | None, strategy_id: str = "") -> None:
+        """One more of what the rule counts has happened."""
+        if limit is not None:
+            self.keep_risk_state(self.risk_state.taken(bucket_key(rule, strategy_id), limit, self.now))
+
+    def keep_risk_state(self, state: RiskState) -> None:
+        """From now on, and after the commit in the store, the rules remember this."""
+        self.risk_state = state
+        self.batch.risk_states[self.account_id] = state
 
     # -- memory -------------------------------------------------------------------------------------
 
@@ -138,6 +173,9 @@ class AccountBook:
         """Record an order that is new, accepted or refused."""
         event = self.record(type, order, **details)
         self.placements[order.terms.client_order_id] = event
+        if type is EventType.ORDER_PLACED:
+            self.look_alikes.add(order)
+            self.take_token("ORDER_RATE", self.limits.order_rate)
         return event
 
     def change(self, order: Order, type: EventType, changes: dict[str, Any], **details: Any) -> Order:
@@ -180,18 +218,28 @@ class AccountBook:
 
     @contextmanager
     def supposing(self) -> Iterator[Callable[[Order], None]]:
-        """Within it, the orders given to the yielded function count as open; after it, as if never placed."""
+        """Within it, the orders given to the yielded function count as placed; after it, as if they never were."""
+        state, rate = self.risk_state, self.limits.order_rate
         supposed: list[Order] = []
 
         def suppose(order: Order) -> None:
-            self._count(order, 1)
             supposed.append(order)
+            self._count(order, 1)
+            self.open_count += 1
+            self.resting.keep(order)
+            self.look_alikes.add(order)
+            if rate is not None:
+                self.risk_state = self.risk_state.taken("ORDER_RATE", rate, self.now)
 
         try:
             yield suppose
         finally:
-            for order in supposed:
+            self.risk_state = state
+            self.open_count -= len(supposed)
+            for order in reversed(supposed):
                 self._count(order, -1)
+                self.resting.drop(order)
+                self.look_alikes.remove(order)
 
     # -- the open quantity, kept by symbol ----------------------------------------------------------
 
@@ -202,6 +250,7 @@ class AccountBook:
             if order.group_id:
                 self.groups.setdefault(order.group_id, []).append(order.order_id)
         self.orders[order.order_id] = order
+        self._keep_open(before, order)
         if before is None or not _counts_alike(before, order):
             self._count(before, -1)
             self._count(order, 1)
@@ -211,6 +260,14 @@ class AccountBook:
             self._closed[order.order_id] = None
         elif before is not None and not before.is_open:
             self._closed.pop(order.order_id, None)
+
+    def _keep_open(self, before: Order | None, order: Order) -> None:
+        self.open_count += order.is_open - (before is not None and before.is_open)
+        self.resting.keep(order)
+        if order.waits_for and order.held:
+            waiting = self.waiting_for.setdefault(order.waits_for, [])
+            if order.order_id not in waiting:
+                waiting.append(order.order_id)
 
     def _keep_group(self, group_id: str) -> None:
         """A group's members stay in memory together, until all of them have closed."""

@@ -7,16 +7,18 @@ by reading the account back from the store.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from application.audit import Call, claim
 from application.ports.broker import Broker
 from application.ports.clock import Clock
 from application.ports.ids import IdGenerator
 from application.ports.journal import AccountSnapshot, Journal, JournalUnavailable
 from application.ports.market_data import LatestQuotes
+from application.risk.controls import Controls
 from application.trading.account_book import AccountBook, Outbound
 from application.trading.command import Command
 from application.trading.commands.apply_report_command import ApplyReport
@@ -49,6 +51,16 @@ class WriterParts:
     clock: Clock
     ids: IdGenerator
     reached: Callable[[str], None]
+    controls: Controls
+    reload_controls: Callable[[], Awaitable[None]]
+
+
+class _Item(NamedTuple):
+    """What waits to be decided: a caller's command, with who called, or a report, for which nobody waits."""
+
+    command: Command[Any]
+    future: asyncio.Future[Any] | None = None
+    call: Call | None = None
 
 
 class AccountWriter:
@@ -63,7 +75,7 @@ class AccountWriter:
         self._book = self._new_book(snapshot)
         self._valid = True
         self._recovered = False
-        self._inbox: deque[tuple[Command[Any], asyncio.Future[Any] | None]] = deque()
+        self._inbox: deque[_Item] = deque()
         self._undone: list[Command[Any]] = []
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +94,7 @@ class AccountWriter:
         return not self._valid
 
     def _new_book(self, snapshot: AccountSnapshot) -> AccountBook:
-        return AccountBook(snapshot, self.broker, self._parts.quotes, self._parts.ids)
+        return AccountBook(snapshot, self.broker, self._parts.quotes, self._parts.ids, self._parts.controls)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"writer of {self.account_id}")
@@ -111,50 +123,61 @@ class AccountWriter:
         if len(self._inbox) >= _LONGEST_QUEUE:
             raise Throttled("too many requests wait for this account", 1.0, reason="QUEUE_FULL")
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._put(command, future)
+        self._put(command, future, claim())
         self._parts.committer.crowd.came()
         return future
 
     def report(self, report: ExecutionReport) -> None:
         """Take in a broker's report: in turn, and never refused."""
-        self._put(ApplyReport(report, f"broker:{self.broker.name}"), None)
+        self._put(ApplyReport(report, f"broker:{self.broker.name}"))
 
-    def _put(self, command: Command[Any], future: asyncio.Future[Any] | None) -> None:
-        self._inbox.append((command, future))
+    def _put(self, command: Command[Any], future: asyncio.Future[Any] | None = None, call: Call | None = None) -> None:
+        self._inbox.append(_Item(command, future, call))
         self._arrived.set()
 
     # -- the one task -------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         while True:
-            if not self._inbox and self._valid:
-                self._arrived.clear()
-                await self._arrived.wait()
-                await self._parts.committer.crowd.gathered()
-            if not self._valid:
-                await self._recover()
-            # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.
-            items = list(islice(self._inbox, _BATCH))
             try:
-                await self._prepare([command for command, _ in items])
-            except (JournalUnavailable, Unavailable):
+                await self._turn()
+            except Exception:
+                # A fault of ours: the account must go on, and what it knows must be what is stored.
+                _log.exception("the writer of account %s failed", self.account_id)
                 self.invalidate(())
-            if not self._valid:
-                continue
-            for _ in items:
-                self._decide(*self._inbox.popleft())
-                if self.recovering:
-                    break
-            self._parts.committer.want()
-            await asyncio.sleep(0)
+                await self._parts.clock.sleep(_RETRY_SECONDS)
+
+    async def _turn(self) -> None:
+        if not self._inbox and self._valid:
+            self._arrived.clear()
+            await self._arrived.wait()
+            await self._parts.committer.crowd.gathered()
+        if not self._valid:
+            await self._recover()
+        # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.
+        items = list(islice(self._inbox, _BATCH))
+        try:
+            await self._prepare([item.command for item in items])
+        except (JournalUnavailable, Unavailable):
+            self.invalidate(())
+        if not self._valid:
+            return
+        for _ in items:
+            self._decide(self._inbox.popleft())
+            if self.recovering:
+                break
+        self._parts.committer.want()
+        await asyncio.sleep(0)
 
     async def _prepare(self, commands: Sequence[Command[Any]]) -> None:
         if any(isinstance(c, ApplyReport) and c.rebooks(self._book) for c in commands):
             # Busts and corrections count a position again from its stored fills: all of them must be stored.
             await self._parts.committer.flushed()
+        self._book.now = self._parts.clock.now()
         await hydrate(self._book, commands, self._parts.journal, self._parts.store)
 
-    def _decide(self, command: Command[Any], future: asyncio.Future[Any] | None) -> None:
+    def _decide(self, item: _Item) -> None:
+        command, future, call = item
         transaction = self._parts.committer.open
         transaction.participants[self.account_id] = self
         book = self._book
@@ -170,6 +193,9 @@ class AccountWriter:
         except Exception as fault:
             self._contain(fault, book.sequence != decided, future)
             return
+        if call is not None:
+            sequence = book.sequence if book.sequence != decided else 0
+            transaction.batch.audit.append(call.decided(book.now, sequence, error))
         if future is None:
             transaction.reports[self.account_id].append(command)
         else:
@@ -224,9 +250,10 @@ class AccountWriter:
             self._refuse_waiting(
                 Unavailable("the account is being recovered: repeat the request", reason="ACCOUNT_RECOVERING")
             )
-            # A commit that is still under way is not to land behind our back.
-            await self._parts.committer.flushed()
             try:
+                # It waits for a commit that is still under way, which is not to land behind our back. And a loss limit
+                # may have set a trading state in what was undone.
+                await self._parts.reload_controls()
                 snapshot = await self._parts.journal.load(self.account_id)
                 if snapshot is not None:
                     await self._catch_up(snapshot)
@@ -242,15 +269,15 @@ class AccountWriter:
                 self.feed.publish(event)
         early, self._book = self._book.early, self._new_book(snapshot)
         self._book.early |= early
-        self._inbox.extendleft((report, None) for report in reversed(self._undone))
+        self._inbox.extendleft(_Item(report) for report in reversed(self._undone))
         self._undone.clear()
         self._valid = self._recovered = True
         self.feed.wake()
         self.watch.recover(self._book)
 
     def _refuse_waiting(self, error: DomainError) -> None:
-        reports = [(command, future) for command, future in self._inbox if future is None]
-        for _, future in self._inbox:
-            if future is not None and not future.done():
-                future.set_exception(error)
+        reports = [item for item in self._inbox if item.future is None]
+        for item in self._inbox:
+            if item.future is not None and not item.future.done():
+                item.future.set_exception(error)
         self._inbox = deque(reports)

@@ -126,7 +126,7 @@ class Committer:
         try:
             if self.fenced:
                 raise Fenced
-            if transaction.batch.events:
+            if transaction.batch:
                 await self._journal.append(transaction.batch)
         except Fenced:
             self._fence(transaction)

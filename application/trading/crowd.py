@@ -33,10 +33,10 @@ class Crowd:
 
     async def gathered(self) -> None:
         """Return once those are here who are expected, or nobody came for a while, or it has taken too long."""
-        if self._expected < _CROWD:
-            self._came = 0
-            return
         if self._complete is None:
+            if self._expected < _CROWD or self._came >= self._expected:
+                self._came = 0
+                return
             self._complete = asyncio.get_running_loop().create_future()
             self._look(0, 0, 0)
         await asyncio.shield(self._complete)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from application.trading.account_book import SYSTEM, AccountBook
+from application.trading.leave import may_leave
 from application.trading.requests import request_cancel, request_replace
 from domain.decimals import ONE
 from domain.trading.aggregates.order import Order
@@ -35,6 +36,8 @@ def _take(book: AccountBook, step: GroupStep) -> None:
         request_cancel(book, order, CancelReason.PARENT_ENDED if never_filled else CancelReason.GROUP)
     elif step.action is GroupAction.RESIZE:
         request_replace(book, order, terms, order.reserve_price)
+    elif not may_leave(book.controls, order):
+        request_cancel(book, order, CancelReason.KILL_SWITCH)
     else:
         released = book.change(order, EventType.ORDER_ACTIVATED, {"held": False, "terms": terms})
         book.outbound.append((book.broker.submit, released))

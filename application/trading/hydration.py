@@ -1,6 +1,7 @@
 """Bringing into an account's memory what the next commands speak of, in one query of each kind for them all."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from application.ports.journal import Journal
@@ -8,7 +9,10 @@ from application.trading.account_book import AccountBook
 from application.trading.command import Command
 from application.trading.commands.apply_report_command import ApplyReport
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.repositories.order_repository import OrderFilter, OrderRepository
+
+_PAGE = 1_000
 
 
 async def hydrate(
@@ -35,6 +39,9 @@ async def hydrate(
             for id in ids:
                 if id not in known:
                     wanted[id] = None
+    window = book.limits.duplicate_window
+    if window is not None:
+        await _look_alikes(book, book.now - timedelta(seconds=float(window)), store)
     if symbols:
         await book.quotes.ensure(symbols)
         book.quoted.update(s for s in symbols if book.quotes.latest(s) is not None)
@@ -54,6 +61,22 @@ async def hydrate(
     if found:
         await _with_fills(book, found, journal)
     await _histories(book, commands, journal)
+
+
+async def _look_alikes(book: AccountBook, since: datetime, store: OrderRepository) -> None:
+    """The orders that were placed since then: once, after a start or when the window became longer."""
+    if book.look_alikes.knows(since):
+        return
+    placed = {order.order_id: order for order in book.orders.values() if order.created_time >= since}
+    after: int | None = None
+    while True:
+        page = await store.orders(book.account_id, OrderFilter(created_from=since), after, _PAGE, False)
+        placed |= {order.order_id: order for order in page if order.order_id not in placed}
+        if len(page) < _PAGE:
+            break
+        after = page[-1].created_sequence
+    oldest_first = sorted(placed.values(), key=lambda order: order.created_sequence)
+    book.look_alikes.load((order for order in oldest_first if order.state is not OrderStatus.REJECTED), since)
 
 
 async def _placements(book: AccountBook, orders: Sequence[Order], store: OrderRepository) -> None:

@@ -2,40 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
-from application.trading.account_book import AccountBook, exposure
+from application.trading.account_book import AccountBook
 from application.trading.command import Needs
-from domain.decimals import ZERO
+from application.trading.examination import CheckedOrder
 from domain.errors import AlreadyExists, InvalidArgument, OrderNotPlaced, Violation
-from domain.market_data.instrument import Instrument
-from domain.risk.services.margin import Margin, MissingPrice, OpenOrders
-from domain.risk.services.pre_trade_check import RuleResult, Situation, check, reserve_price, violations
+from domain.risk.services.pre_trade_check import violations
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.order_terms import OrderTerms
-from domain.trading.value_objects.order_type import GroupType, Side
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedOrder:
-    """What every rule said about an order, and the margin without and with it (None: cannot be valued).
-
-    `sequence` names the state of the account that it was checked on.
-    """
-
-    results: list[RuleResult]
-    before: Margin | None
-    buying_power_after: Decimal | None
-    reserve_price: Decimal
-    currency: str
-    base_currency: str
-    sequence: int
-
-    @property
-    def passed(self) -> bool:
-        return all(result.passed for result in self.results)
+from domain.trading.value_objects.order_type import GroupType
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +27,13 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The part that a new order plays in a group."""
+    """The part that a new order plays beside others: in a group, or as one that waits for another to end."""
 
     group_id: str = ""
     group_type: GroupType | None = None
     parent_order_id: str = ""
     held: bool = False
+    waits_for: str = ""
 
 
 ALONE = Role()
@@ -83,111 +61,6 @@ def check_distinct(orders: Iterable[tuple[str, OrderTerms]]) -> None:
         seen.add(terms.client_order_id)
 
 
-def examine(
-    book: AccountBook, terms: OrderTerms, *, without: Order | None = None, is_exit: bool = False
-) -> CheckedOrder:
-    """Hold `terms` against every rule, as a new order or, with `without`, in the place of that one.
-
-    `is_exit`: the position that it reduces is yet to be opened by its parent, and is counted as if it were.
-    """
-    instrument = book.quotes.instrument(terms.symbol)
-    quote = book.quotes.latest(terms.symbol)
-    price = reserve_price(terms, quote, book.profile.market_order_buffer)
-    filled = without.filled_quantity if without else ZERO
-    before, missing = _margin_without(book, without)
-    situation = Situation(
-        terms=terms,
-        now=book.now,
-        profile=book.profile,
-        base_currency=book.account.base_currency,
-        instrument=instrument,
-        quote=quote,
-        broker_refuses=_broker_refuses(book, terms, instrument),
-        broker_shorts=book.broker.capabilities.short_selling,
-        position=_position(book, terms, is_exit),
-        waiting=_waiting_without(book, terms.symbol, without),
-        before=before,
-        missing=missing,
-        rate=_rate(book, instrument),
-        adds=max(ZERO, terms.quantity - filled),
-        reserve_price=price,
-        costs=_costs(terms, price, without),
-    )
-    results = check(situation)
-    return CheckedOrder(
-        results,
-        before,
-        situation.after_buying_power,
-        price,
-        instrument.currency if instrument else "",
-        book.account.base_currency,
-        book.sequence,
-    )
-
-
-def _costs(terms: OrderTerms, price: Decimal, without: Order | None) -> Decimal:
-    """The order's notional at worst; a change of one that a broker works is pending at first."""
-    if without is None:
-        return terms.quantity * price
-    if without.held:
-        return exposure(replace(without, terms=terms, reserve_price=price))[1]
-    return exposure(replace(without, replace_terms=terms, replace_price=price))[1]
-
-
-def _margin_without(book: AccountBook, without: Order | None) -> tuple[Margin | None, str]:
-    open_orders = book.open_orders
-    if without is not None and without.terms.symbol in open_orders:
-        waiting = _waiting_without(book, without.terms.symbol, without)
-        open_orders = open_orders | {without.terms.symbol: waiting} if waiting else open_orders
-    try:
-        return book.valuation.margin(book.portfolio, open_orders, book.profile.max_leverage), ""
-    except MissingPrice as missing:
-        return None, str(missing.args[0])
-
-
-def _waiting_without(book: AccountBook, symbol: str, without: Order | None) -> OpenOrders | None:
-    waiting = book.open_orders.get(symbol)
-    if waiting is None or without is None:
-        return waiting
-    quantity, notional = exposure(without)
-    if without.terms.side is Side.BUY:
-        return replace(
-            waiting, buy_quantity=waiting.buy_quantity - quantity, buy_notional=waiting.buy_notional - notional
-        )
-    return replace(
-        waiting, sell_quantity=waiting.sell_quantity - quantity, sell_notional=waiting.sell_notional - notional
-    )
-
-
-def _position(book: AccountBook, terms: OrderTerms, is_exit: bool) -> Decimal:
-    held = book.portfolio.positions.get(terms.symbol)
-    quantity = held.quantity if held else ZERO
-    if is_exit:
-        return quantity - terms.quantity * terms.side.sign
-    return quantity
-
-
-def _rate(book: AccountBook, instrument: Instrument | None) -> Decimal | None:
-    try:
-        return book.valuation.rate(instrument.currency) if instrument else None
-    except MissingPrice:
-        return None
-
-
-def _broker_refuses(book: AccountBook, terms: OrderTerms, instrument: Instrument | None) -> str:
-    """What the account's broker cannot do about `terms`, empty when it can do all of it."""
-    can = book.broker.capabilities
-    if terms.type not in can.order_types:
-        return f"{terms.type.value} orders"
-    if terms.time_in_force not in can.times_in_force:
-        return f"time in force {terms.time_in_force.value}"
-    if instrument is not None and instrument.asset_class not in can.asset_classes:
-        return f"{instrument.asset_class.value} instruments"
-    if not can.fractional_quantities and terms.quantity != terms.quantity.to_integral_value():
-        return "fractional quantities"
-    return ""
-
-
 def new_order(book: AccountBook, terms: OrderTerms, checked: CheckedOrder, role: Role = ALONE) -> Order:
     """The order that `terms` make, as the next event of the book would record it."""
     return Order.new(
@@ -206,6 +79,7 @@ def new_order(book: AccountBook, terms: OrderTerms, checked: CheckedOrder, role:
         group_type=role.group_type,
         parent_order_id=role.parent_order_id,
         held=role.held,
+        waits_for=role.waits_for,
     )
 
 

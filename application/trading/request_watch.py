@@ -40,7 +40,9 @@ _NEVER_ACKNOWLEDGED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN})
 
 
 class RequestWatch:
-    """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in."""
+    """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in, and
+    `may_leave` says whether an order that was accepted may still go out.
+    """
 
     def __init__(
         self,
@@ -49,12 +51,14 @@ class RequestWatch:
         settings: WatchSettings,
         current: Callable[[str], Order | None],
         report: Callable[[ExecutionReport], None],
+        may_leave: Callable[[Order], bool],
     ) -> None:
         self._broker = broker
         self._clock = clock
         self._settings = settings
         self._current = current
         self._report = report
+        self._may_leave = may_leave
         self._due: deque[tuple[datetime, str]] = deque()
         self._newest: dict[str, datetime] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
@@ -127,7 +131,7 @@ class RequestWatch:
             if known is not None:
                 absent_since = None
                 self._take_over(order, known)
-            elif submit_if_absent and order.state is OrderStatus.PENDING_NEW:
+            elif submit_if_absent and order.state is OrderStatus.PENDING_NEW and self._may_leave(order):
                 self._submit_late(order)
                 return
             else:

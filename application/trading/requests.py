@@ -3,11 +3,26 @@
 from decimal import Decimal
 
 from application.trading.account_book import AccountBook
+from domain.decimals import ONE
+from domain.errors import Throttled
+from domain.risk.services.pre_trade_check import check_cancel
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import CancelReason
+
+
+def count_cancel(book: AccountBook, reason: CancelReason) -> None:
+    """A caller asks for a cancel; raises Throttled when these come too fast. All others pass uncounted."""
+    limit = book.limits.cancel_rate
+    if limit is None or reason is not CancelReason.REQUESTED:
+        return
+    result = check_cancel(book.limits, book.risk_state, book.now)
+    if result is not None and not result.passed:
+        missing = ONE - book.risk_state.tokens("CANCEL_RATE", limit, book.now)
+        raise Throttled(result.message, float(missing * limit.period / limit.count), rule="CANCEL_RATE")
+    book.take_token("CANCEL_RATE", limit)
 
 
 def request_cancel(book: AccountBook, order: Order, reason: CancelReason, text: str = "") -> Order:

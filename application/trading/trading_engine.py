@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
 from typing import TypeVar
 
 from application.ports.broker import Broker
@@ -9,11 +11,15 @@ from application.ports.clock import Clock
 from application.ports.ids import IdGenerator
 from application.ports.journal import AccountSnapshot, Journal
 from application.ports.market_data import LatestQuotes
+from application.risk.commands.measure_losses_command import MeasureLosses
+from application.risk.controls import Controls
+from application.trading.account_book import SYSTEM
 from application.trading.account_writer import AccountWriter, WriterParts
 from application.trading.command import Command
 from application.trading.committer import Committer
+from application.trading.leave import may_leave
 from application.trading.request_watch import RequestWatch, WatchSettings
-from domain.errors import AccessDenied, NotFound
+from domain.errors import AccessDenied, DomainError, NotFound
 from domain.trading.aggregates.order import Order
 from domain.trading.repositories.order_repository import OrderRepository
 from domain.trading.value_objects.execution_report import ExecutionReport
@@ -21,6 +27,8 @@ from domain.trading.value_objects.execution_report import ExecutionReport
 R = TypeVar("R")
 
 _WATCH_SECONDS = 0.25
+_MEASURE_SECONDS = 1.0
+_UNLIMITED_ROUNDS = 60
 _RECONCILED_AT_ONCE = 50
 _RECONCILE_SECONDS = 1.0
 
@@ -42,12 +50,15 @@ class TradingEngine:
     ) -> None:
         self.brokers = brokers
         self.epoch = 0
+        self.controls = Controls()
         self.committer = Committer(journal, on_fenced, reached)
         self.journal = journal
         self.store = store
         self.clock = clock
         self._watch_settings = watch
-        self._parts = WriterParts(journal, store, self.committer, quotes, clock, ids, reached)
+        self._parts = WriterParts(
+            journal, store, self.committer, quotes, clock, ids, reached, self.controls, self.reload_controls
+        )
         self._writers: dict[str, AccountWriter] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -60,6 +71,7 @@ class TradingEngine:
         """Take over the database and read back what is live: from now on the accounts are known."""
         self.epoch = await self.journal.take_over()
         self.committer.start()
+        self.controls.load(await self.journal.controls())
         for account_id in await self.journal.account_ids():
             snapshot = await self.journal.load(account_id)
             if snapshot is not None:
@@ -71,7 +83,7 @@ class TradingEngine:
             await broker.start(self._take_report, self._working_at(name))
         for writer in self._writers.values():
             writer.watch.recover(writer.book)
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._reconcile())]
+        self._tasks = [asyncio.create_task(work()) for work in (self._watch, self._reconcile, self._measure)]
 
     async def stop(self) -> None:
         """Finish what was decided, then let go. Orders stay as they are at their brokers."""
@@ -100,11 +112,16 @@ class TradingEngine:
         def current(order_id: str) -> Order | None:
             return writer.book.orders.get(order_id)
 
-        watch = RequestWatch(broker, self.clock, self._watch_settings, current, lambda report: writer.report(report))
+        watch = RequestWatch(
+            broker, self.clock, self._watch_settings, current, lambda report: writer.report(report), self._may_leave
+        )
         writer = AccountWriter(snapshot, broker, self._parts, watch)
         self._writers[writer.account_id] = writer
         writer.start()
         return writer
+
+    def _may_leave(self, order: Order) -> bool:
+        return may_leave(self.controls, order)
 
     def writer(self, account_id: str) -> AccountWriter:
         """The account's writer; AccessDenied when there is no such account, as for one without a grant."""
@@ -142,6 +159,26 @@ class TradingEngine:
             await self.clock.sleep(_WATCH_SECONDS)
             for writer in list(self._writers.values()):
                 writer.watch.check()
+
+    async def _measure(self) -> None:
+        """Value the accounts: every second where a loss limit or a warning waits for it, else now and then."""
+        for round in count():
+            for writer in list(self._writers.values()):
+                limits = writer.book.limits
+                if limits.limits_losses or limits.warn_at_percent is not None or round % _UNLIMITED_ROUNDS == 0:
+                    with suppress(DomainError):
+                        await writer.execute(MeasureLosses(writer.account_id, SYSTEM))
+            await self.clock.sleep(_MEASURE_SECONDS)
+
+    async def reload_controls(self) -> None:
+        """Be as the store says; what is being committed meanwhile is waited for. Raises JournalUnavailable."""
+        while True:
+            await self.committer.flushed()
+            changes = self.controls.changes
+            stored = await self.journal.controls()
+            if changes == self.controls.changes:
+                self.controls.load(stored)
+                return
 
     async def _reconcile(self) -> None:
         """Ask the brokers about working orders, a few at a time and round and round: a report may have got lost."""

@@ -41,6 +41,6 @@ class Valuation:
             return ()
         return pair(currency, self.base_currency), pair(self.base_currency, currency)
 
-    def margin(self, portfolio: Portfolio, open_orders: dict[str, OpenOrders], max_leverage: Decimal) -> Margin:
+    def margin(self, portfolio: Portfolio, open_orders: dict[str, OpenOrders], max_leverage: Decimal | None) -> Margin:
         positions = portfolio.positions.values()
         return measure(portfolio.cash.items(), positions, open_orders, max_leverage, self.mark, self.rate)

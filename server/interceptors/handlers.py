@@ -31,6 +31,7 @@ from server.errors import (
     code_of,
     status_of,
 )
+from server.interceptors.audit import AUDITED, Audit, CarryOut, audited
 from server.interceptors.tracking import Lifecycle
 from server.interceptors.validation import first_violation, invalid
 
@@ -43,10 +44,13 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 class Received(NamedTuple, Generic[RequestT]):
-    """One message of a caller's stream. With an `error` it is not to be acted on; `message` is what could be read."""
+    """One message of a caller's stream, and its bytes. With an `error` it is not to be acted on; `message` is what
+    could be read.
+    """
 
     message: RequestT
     error: DomainError | None
+    data: bytes
 
 
 _LARGEST_REQUEST: Final = 4 * 1024 * 1024
@@ -61,22 +65,35 @@ def _too_large(size: int) -> TooLarge:
 
 
 def service_handlers(
-    service: ServiceDescriptor, servicer: object, lifecycle: Lifecycle, *, while_stopping: bool = False
+    service: ServiceDescriptor,
+    servicer: object,
+    lifecycle: Lifecycle,
+    audit: Audit | None = None,
+    *,
+    while_stopping: bool = False,
 ) -> dict[str, Handler]:
     """Handlers by full method name; a method that `servicer` lacks answers UNIMPLEMENTED.
 
-    `while_stopping`: calls are taken also while the server stops, and not waited for.
+    `audit` records the calls that are AUDITED. `while_stopping`: calls are taken also while the server stops, and not
+    waited for.
     """
     tracked = Lifecycle() if while_stopping else lifecycle
-    return {f"/{service.full_name}/{method.name}": _handler(method, servicer, tracked) for method in service.methods}
+    return {
+        f"/{service.full_name}/{method.name}": _handler(method, servicer, tracked, audit) for method in service.methods
+    }
 
 
-def _handler(method: MethodDescriptor, servicer: object, lifecycle: Lifecycle) -> Handler:
+def _handler(method: MethodDescriptor, servicer: object, lifecycle: Lifecycle, audit: Audit | None) -> Handler:
+    name = f"{method.containing_service.full_name}/{method.name}"
     behaviour = getattr(servicer, method.name, None)
     if behaviour is None:
-        return _refusing(f"{method.containing_service.full_name}/{method.name} is not built yet")
-    wrap, handler = _WRAPPERS[method.client_streaming, method.server_streaming]
-    return handler(wrap(method, behaviour, lifecycle), _parser(method), _serialized)
+        return _refusing(f"{name} is not built yet")
+    if audit is not None and name in AUDITED:
+        carry_out = audited(method, _carried_out(method, behaviour), audit, lifecycle)
+        return grpc.unary_unary_rpc_method_handler(
+            _unary(method, carry_out, lifecycle), _with_bytes(_parser(method)), _serialized
+        )
+    return _WRAPPERS[method.client_streaming, method.server_streaming](method, behaviour, lifecycle)
 
 
 def _parser(method: MethodDescriptor) -> Callable[[bytes], object]:
@@ -94,6 +111,10 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], object]:
     return parsed
 
 
+def _with_bytes(parsed: Callable[[bytes], object]) -> Callable[[bytes], tuple[object, bytes]]:
+    return lambda data: (parsed(data), data)
+
+
 def _serialized(response: Any) -> bytes:
     return response if type(response) is bytes else response.SerializeToString()
 
@@ -107,15 +128,29 @@ def _checked(request: Any) -> None:
 # -- the shapes of calls -----------------------------------------------------------------------------------
 
 
-def _unary(method: MethodDescriptor, behaviour: Callable[..., Awaitable[Any]], lifecycle: Lifecycle) -> Any:
+def _carried_out(method: MethodDescriptor, behaviour: Callable[..., Awaitable[Any]]) -> CarryOut:
+    """`behaviour` for requests that keep the contract's rules; raises only DomainErrors."""
+
+    async def carry_out(request: Any, context: Context) -> Any:
+        try:
+            if isinstance(request, DomainError) or first_violation(request, fail_fast=True):
+                _checked(request)
+            return await behaviour(request, context)
+        except (DomainError, grpc.aio.BaseError):
+            raise
+        except Exception:
+            raise _defect(method) from None
+
+    return carry_out
+
+
+def _unary(method: MethodDescriptor, carry_out: CarryOut, lifecycle: Lifecycle) -> Any:
     async def handle(request: Any, context: Context) -> Any:
         entered = False
         try:
             lifecycle.enter()
             entered = True
-            if isinstance(request, DomainError) or first_violation(request, fail_fast=True):
-                _checked(request)
-            return await behaviour(request, context)
+            return await carry_out(request, context)
         except DomainError as error:
             await refuse(context, error)
         except grpc.aio.BaseError:
@@ -155,31 +190,38 @@ def _streaming(
     return handle
 
 
-def _server_streaming(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Any:
+def _unary_handler(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Handler:
+    handle = _unary(method, _carried_out(method, behaviour), lifecycle)
+    return grpc.unary_unary_rpc_method_handler(handle, _parser(method), _serialized)
+
+
+def _server_streaming(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Handler:
     def begin(request: Any, context: Context) -> Any:
         _checked(request)
         return behaviour(request, context)
 
-    return _streaming(method, begin, lifecycle)
+    handle = _streaming(method, begin, lifecycle)
+    return grpc.unary_stream_rpc_method_handler(handle, _parser(method), _serialized)
 
 
-def _bidirectional(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Any:
+def _bidirectional(method: MethodDescriptor, behaviour: Callable[..., Any], lifecycle: Lifecycle) -> Handler:
     empty = GetMessageClass(method.input_type)
 
     async def received(requests: AsyncIterator[Any]) -> AsyncIterator[Received[Any]]:
-        async for request in requests:
+        async for request, data in requests:
             if isinstance(request, DomainError):
-                yield Received(empty(), request)
+                yield Received(empty(), request, data)
             else:
-                yield Received(request, invalid(request))
+                yield Received(request, invalid(request), data)
 
-    return _streaming(method, lambda requests, context: behaviour(received(requests), context), lifecycle)
+    handle = _streaming(method, lambda requests, context: behaviour(received(requests), context), lifecycle)
+    return grpc.stream_stream_rpc_method_handler(handle, _with_bytes(_parser(method)), _serialized)
 
 
-_WRAPPERS: Final[dict[tuple[bool, bool], tuple[Callable[..., Any], Callable[..., Handler]]]] = {
-    (False, False): (_unary, grpc.unary_unary_rpc_method_handler),
-    (False, True): (_server_streaming, grpc.unary_stream_rpc_method_handler),
-    (True, True): (_bidirectional, grpc.stream_stream_rpc_method_handler),
+_WRAPPERS: Final[dict[tuple[bool, bool], Callable[..., Handler]]] = {
+    (False, False): _unary_handler,
+    (False, True): _server_streaming,
+    (True, True): _bidirectional,
 }
 
 

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from application.ports.broker import Broker
+from application.risk.queries.get_risk_profile_query import trading_state_of
 from application.trading.account_writer import AccountWriter
 from application.trading.queries.get_portfolio_query import CashView, PortfolioView, ValuedPosition
 from domain.decimals import ZERO, plain
@@ -11,9 +12,9 @@ from domain.risk.services.margin import Margin
 from domain.trading.value_objects.order_type import OrderType
 from quantmesh.marketdata.v1 import instrument_pb2
 from quantmesh.trading.v1 import account_pb2, broker_pb2, portfolio_pb2
-from quantmesh.type.v1 import trading_state_pb2
 from server.mapping.common import enum_table, settled_or_empty, to_optional_timestamp, to_timestamp
 from server.mapping.orders import GROUP_TYPES, TIMES_IN_FORCE
+from server.mapping.risk import TRADING_STATES
 
 _ORDER_KINDS: Final = enum_table(broker_pb2.OrderKind, OrderType, "ORDER_KIND")
 _ASSET_CLASSES: Final = enum_table(instrument_pb2.AssetClass, AssetClass, "ASSET_CLASS")
@@ -29,7 +30,7 @@ def account_message(writer: AccountWriter) -> account_pb2.Account:
         starting_cash=plain(account.starting_cash),
         created_time=to_timestamp(account.created_time),
         status=_account_status(writer),
-        trading_state=trading_state_pb2.TRADING_STATE_ACTIVE,
+        trading_state=TRADING_STATES[trading_state_of(writer.book)],
         sequence=writer.feed.last_sequence,
     )
 

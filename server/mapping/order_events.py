@@ -1,9 +1,12 @@
 """Fills and journal records as the contract tells them."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from domain.decimals import plain
+from domain.risk.aggregates.dead_man_switch import DeadManState
+from domain.risk.value_objects.scope import ScopeKind
+from domain.risk.value_objects.trading_state import TradingState
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import Event, EventType
@@ -12,7 +15,9 @@ from domain.trading.value_objects.order_type import Liquidity
 from quantmesh.trading.v1 import fill_pb2, order_event_pb2
 from server.mapping.common import decimal_or_empty, optional_enum_table, to_timestamp
 from server.mapping.orders import CANCEL_REASONS, SIDES, TIMES_IN_FORCE, order_message
-from server.mapping.risk import CONTRACT_PATHS
+from server.mapping.risk import TRADING_STATES, contract_path, limit_reached_message, violation_message
+
+T = TypeVar("T")
 
 _LIQUIDITIES: Final = optional_enum_table(fill_pb2.Liquidity, Liquidity, "LIQUIDITY")
 
@@ -54,10 +59,15 @@ def event_message(event: Event) -> order_event_pb2.OrderEvent:
     )
 
 
+def needed(event: Event, part: T | None) -> T:
+    """`part` of the event; ValueError when an event of its type lacks it."""
+    if part is None:
+        raise ValueError(f"{event.type.value} {event.sequence} of {event.account_id} is incomplete")
+    return part
+
+
 def _order_of(event: Event) -> Order:
-    if event.order is None:
-        raise ValueError(f"{event.type.value} {event.sequence} has no order")
-    return event.order
+    return needed(event, event.order)
 
 
 def _fill_of(event: Event) -> fill_pb2.Fill | None:
@@ -99,19 +109,53 @@ def _differs(name: str, asked: OrderTerms, present: OrderTerms) -> bool:
 
 
 def _account_created(event: Event) -> order_event_pb2.AccountCreated:
-    account = event.account
-    if account is None:
-        raise ValueError(f"{event.type.value} {event.sequence} has no account")
+    account = needed(event, event.account)
     return order_event_pb2.AccountCreated(
         broker=account.broker, base_currency=account.base_currency, starting_cash=plain(account.starting_cash)
     )
 
 
 def _risk_profile_updated(event: Event) -> order_event_pb2.RiskProfileUpdated:
-    profile = event.risk_profile
+    profile = needed(event, event.risk_profile)
     return order_event_pb2.RiskProfileUpdated(
-        version=0 if profile is None else profile.version,
-        paths=[CONTRACT_PATHS.get(name, name) for name in event.changed_paths],
+        version=profile.version, paths=map(contract_path, event.changed_paths), firm=not profile.account_id
+    )
+
+
+def _trading_state_changed(event: Event) -> order_event_pb2.TradingStateChanged:
+    now = needed(event, event.trading_state)
+    scope = now.scope
+    return order_event_pb2.TradingStateChanged(
+        trading_state=TRADING_STATES[now.state],
+        # What was never set is ACTIVE.
+        previous_trading_state=TRADING_STATES[event.previous_state or TradingState.ACTIVE],
+        strategy_id=scope.key if scope.kind is ScopeKind.STRATEGY else "",
+        symbol=scope.key if scope.kind is ScopeKind.SYMBOL else "",
+        reason=now.reason,
+    )
+
+
+def _limit_breached(event: Event) -> order_event_pb2.RiskLimitReached:
+    first = next(map(violation_message, event.violations), None)
+    return order_event_pb2.RiskLimitReached(result=first, order_id=event.order_id)
+
+
+def _kill_switch_engaged(event: Event) -> order_event_pb2.KillSwitchEngaged:
+    switch = needed(event, event.kill_switch)
+    return order_event_pb2.KillSwitchEngaged(kill_switch_id=switch.kill_switch_id, reason=switch.reason)
+
+
+def _kill_switch_released(event: Event) -> order_event_pb2.KillSwitchReleased:
+    switch = needed(event, event.kill_switch)
+    return order_event_pb2.KillSwitchReleased(kill_switch_id=switch.kill_switch_id, reason=switch.release_reason)
+
+
+def _dead_man_switch_changed(event: Event) -> order_event_pb2.DeadManSwitchChanged:
+    switch = needed(event, event.dead_man_switch)
+    return order_event_pb2.DeadManSwitchChanged(
+        dead_man_switch_id=switch.dead_man_switch_id,
+        armed=switch.state is DeadManState.ARMED,
+        kill_switch_id=switch.kill_switch_id,
     )
 
 
@@ -140,4 +184,13 @@ _CONTENTS: Final[dict[EventType, tuple[str, Callable[[Event], Any]]]] = {
     EventType.SUBMISSION_UNKNOWN: ("submission_unknown", lambda e: pb.SubmissionUnknown(text=e.reason)),
     EventType.ACCOUNT_CREATED: ("account_created", _account_created),
     EventType.RISK_PROFILE_UPDATED: ("risk_profile_updated", _risk_profile_updated),
+    EventType.TRADING_STATE_CHANGED: ("trading_state_changed", _trading_state_changed),
+    EventType.LIMIT_BREACHED: ("risk_limit_reached", _limit_breached),
+    EventType.LIMIT_WARNING: (
+        "risk_limit_reached",
+        lambda e: pb.RiskLimitReached(result=limit_reached_message(needed(e, e.limit_use))),
+    ),
+    EventType.KILL_SWITCH_ENGAGED: ("kill_switch_engaged", _kill_switch_engaged),
+    EventType.KILL_SWITCH_RELEASED: ("kill_switch_released", _kill_switch_released),
+    EventType.DEAD_MAN_SWITCH_CHANGED: ("dead_man_switch_changed", _dead_man_switch_changed),
 }

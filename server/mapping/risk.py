@@ -4,85 +4,168 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from application.trading.placement import CheckedOrder
-from domain.errors import InvalidArgument
+from application.trading.examination import CheckedOrder
+from domain.decimals import plain
+from domain.errors import InvalidArgument, Violation
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.risk.services.pre_trade_check import RuleResult
+from domain.risk.value_objects.limits import (
+    LimitUse,
+    LossAction,
+    PriceCollarWindow,
+    RateLimit,
+    SelfMatchAction,
+    SymbolLimits,
+)
+from domain.risk.value_objects.trading_state import TradingState
 from quantmesh.risk.v1 import risk_profile_pb2, risk_profile_update_pb2
 from quantmesh.type.v1 import rule_result_pb2, trading_state_pb2
 from server.mapping.common import (
-    decimal_or_empty,
+    enum_table,
     from_duration,
+    optional_enum_table,
+    reversed_table,
     settled_or_empty,
     to_duration,
     to_optional_timestamp,
 )
 
+# None is a state that is not said.
+TRADING_STATES: Final = optional_enum_table(trading_state_pb2.TradingState, TradingState, "TRADING_STATE")
+TRADING_STATE_OF: Final = reversed_table(enum_table(trading_state_pb2.TradingState, TradingState, "TRADING_STATE"))
+_LOSS_ACTIONS: Final = enum_table(risk_profile_pb2.LossAction, LossAction, "LOSS_ACTION")
+_SELF_MATCH_ACTIONS: Final = enum_table(risk_profile_pb2.SelfMatchAction, SelfMatchAction, "SELF_MATCH_ACTION")
 
-class _Limit(NamedTuple):
-    """A field of the contract's profile and the one of the domain's that it sets; `unset` is the absent field's."""
+_SYMBOL_LIMITS: Final = ("max_order_quantity", "max_order_notional", "max_position_quantity", "max_position_notional")
 
-    name: str
+
+# -- profiles ----------------------------------------------------------------------------------------------
+
+
+class _Kind(NamedTuple):
+    """How a field of the contract's profile becomes the domain's, and back; `unset` is what an absent one is."""
+
     into: Callable[[Any], Any]
     out: Callable[[Any], Any]
-    unset: Any
+    unset: Any = None
 
 
-_LIMITS: Final[dict[str, _Limit]] = {
-    "max_order_quantity": _Limit("max_order_quantity", Decimal, decimal_or_empty, None),
-    "max_order_notional": _Limit("max_order_notional", Decimal, decimal_or_empty, None),
-    "max_leverage": _Limit("max_leverage", Decimal, decimal_or_empty, Decimal(1)),
-    "allow_short_selling": _Limit("short_selling", bool, bool, False),
-    "max_quote_age": _Limit("max_quote_age", from_duration, to_duration, Decimal(60)),
+def _rate_message(rate: RateLimit) -> risk_profile_pb2.RateLimit:
+    return risk_profile_pb2.RateLimit(count=rate.count, period=to_duration(rate.period))
+
+
+def _window_message(window: PriceCollarWindow) -> risk_profile_pb2.PriceCollarWindow:
+    return risk_profile_pb2.PriceCollarWindow(percent=plain(window.percent), window=to_duration(window.seconds))
+
+
+def _symbol_limits(message: risk_profile_pb2.SymbolLimits) -> SymbolLimits:
+    given = {name: Decimal(getattr(message, name)) for name in _SYMBOL_LIMITS if message.HasField(name)}
+    return SymbolLimits(message.symbol, **given)
+
+
+def _symbol_limits_message(limits: SymbolLimits) -> risk_profile_pb2.SymbolLimits:
+    values = {name: getattr(limits, name) for name in _SYMBOL_LIMITS}
+    shown = {name: plain(value) for name, value in values.items() if value is not None}
+    return risk_profile_pb2.SymbolLimits(symbol=limits.symbol, **shown)
+
+
+_AMOUNT: Final = _Kind(Decimal, plain)
+_COUNT: Final = _Kind(int, int)
+_SECONDS: Final = _Kind(from_duration, to_duration)
+_FLAG: Final = _Kind(bool, bool, False)
+_RATE: Final = _Kind(lambda message: RateLimit(message.count, from_duration(message.period)), _rate_message)
+_WINDOW: Final = _Kind(
+    lambda message: PriceCollarWindow(Decimal(message.percent), from_duration(message.window)), _window_message
+)
+_SYMBOLS: Final = _Kind(frozenset, sorted, frozenset())
+_BY_SYMBOL: Final = _Kind(
+    lambda messages: tuple(map(_symbol_limits, messages)), lambda limits: map(_symbol_limits_message, limits), ()
+)
+_LOSS_ACTION: Final = _Kind(reversed_table(_LOSS_ACTIONS).__getitem__, _LOSS_ACTIONS.__getitem__, LossAction.REDUCE)
+_SELF_MATCH_ACTION: Final = _Kind(reversed_table(_SELF_MATCH_ACTIONS).__getitem__, _SELF_MATCH_ACTIONS.__getitem__)
+
+_FIELDS: Final[dict[str, _Kind]] = {
+    "max_order_quantity": _AMOUNT,
+    "max_order_notional": _AMOUNT,
+    "price_collar_percent": _AMOUNT,
+    "price_collar_ticks": _COUNT,
+    "price_collar_window": _WINDOW,
+    "max_open_orders": _COUNT,
+    "max_position_quantity": _AMOUNT,
+    "max_position_notional": _AMOUNT,
+    "symbol_limits": _BY_SYMBOL,
+    "max_gross_exposure": _AMOUNT,
+    "max_net_exposure": _AMOUNT,
+    "max_leverage": _AMOUNT,
+    "max_concentration_percent": _AMOUNT,
+    "max_daily_loss": _AMOUNT,
+    "max_daily_drawdown_percent": _AMOUNT,
+    "max_drawdown_percent": _AMOUNT,
+    "loss_action": _LOSS_ACTION,
+    "day_start": _SECONDS._replace(unset=Decimal(0)),
+    "order_rate": _RATE,
+    "replace_rate": _RATE,
+    "cancel_rate": _RATE,
+    "repeated_execution": _RATE,
+    "duplicate_window": _SECONDS,
+    "self_match_action": _SELF_MATCH_ACTION,
+    "restricted_symbols": _SYMBOLS,
+    "allowed_symbols": _SYMBOLS,
+    "allow_short_selling": _FLAG,
+    "reduce_only": _FLAG,
+    "trading_hours_only": _FLAG,
+    "max_quote_age": _SECONDS,
+    "warn_at_percent": _AMOUNT,
 }
 _OUTPUT_ONLY: Final = frozenset({"account_id", "version", "updated_time", "updated_by", "trading_state"})
-_FIELDS: Final = frozenset(risk_profile_pb2.RiskProfile.DESCRIPTOR.fields_by_name)
+# The domain's names, which differ in one.
+_NAMES: Final = {path: path for path in _FIELDS} | {"allow_short_selling": "short_selling"}
+_PATHS: Final = {name: path for path, name in _NAMES.items()}
 
-# How the contract spells the domain's fields.
-CONTRACT_PATHS: Final = {limit.name: path for path, limit in _LIMITS.items()}
+
+def contract_path(name: str) -> str:
+    """How the contract spells a field of the domain's profile."""
+    return _PATHS.get(name, name)
 
 
-def profile_message(profile: RiskProfile) -> risk_profile_pb2.RiskProfile:
-    """The profile; a limit that is off is unset."""
-    limits = {path: getattr(profile, limit.name) for path, limit in _LIMITS.items()}
+def profile_message(profile: RiskProfile, state: TradingState | None) -> risk_profile_pb2.RiskProfile:
+    """The profile; a limit that is off is unset. `state`: the account's, or for the ceiling the firm's."""
+    values = {path: getattr(profile, name) for path, name in _NAMES.items()}
     return risk_profile_pb2.RiskProfile(
         account_id=profile.account_id,
         version=profile.version,
         updated_time=to_optional_timestamp(profile.updated_time),
-        trading_state=trading_state_pb2.TRADING_STATE_ACTIVE,
-        **{path: _LIMITS[path].out(value) for path, value in limits.items() if value is not None},
+        updated_by=profile.updated_by,
+        trading_state=TRADING_STATES[state],
+        **{path: _FIELDS[path].out(value) for path, value in values.items() if value is not None},
     )
 
 
-def profile_changes(request: risk_profile_update_pb2.UpdateRiskProfileRequest) -> Mapping[str, Any]:
+def profile_changes(
+    request: risk_profile_update_pb2.UpdateRiskProfileRequest | risk_profile_update_pb2.UpdateFirmRiskProfileRequest,
+) -> Mapping[str, Any]:
     """What the request changes, by field of the domain's profile; InvalidArgument for a path that it can't."""
     profile = request.risk_profile
     given = {field.name for field, _ in profile.ListFields()} - _OUTPUT_ONLY
-    named = list(request.update_mask.paths)
-    if named and named != ["*"]:
-        for path in named:
-            _require(path, "update_mask.paths", f"{path!r} ")
-        paths = named
-    else:
-        for path in sorted(given):
-            _require(path, f"risk_profile.{path}")
-        paths = sorted(_LIMITS if named else given)
-    return {_LIMITS[path].name: _new_value(profile, path) for path in paths}
+    paths = _masked(request.update_mask.paths) or sorted(given)
+    return {_NAMES[path]: _new_value(profile, path) if path in given else _FIELDS[path].unset for path in paths}
 
 
 def _new_value(profile: risk_profile_pb2.RiskProfile, path: str) -> Any:
-    limit = _LIMITS[path]
-    return limit.into(getattr(profile, path)) if profile.HasField(path) else limit.unset  # type: ignore[arg-type]  # a path
+    return _FIELDS[path].into(getattr(profile, path))
 
 
-def _require(path: str, field: str, subject: str = "") -> None:
-    """Raise InvalidArgument about `field` unless `path` is a limit that this server has."""
-    if path in _OUTPUT_ONLY:
-        raise InvalidArgument(field, f"{subject}is output only")
-    if path not in _FIELDS:
-        raise InvalidArgument(field, f"{subject}is no field of RiskProfile")
-    if path not in _LIMITS:
-        raise InvalidArgument(field, f"{subject}is not supported by this server yet")
+def _masked(paths: Any) -> list[str]:
+    """The fields that an update_mask names; InvalidArgument for one that can't be changed."""
+    for path in paths:
+        if path in _OUTPUT_ONLY:
+            raise InvalidArgument("update_mask.paths", f"{path!r} is output only")
+        if path != "*" and path not in _FIELDS:
+            raise InvalidArgument("update_mask.paths", f"{path!r} is no field of RiskProfile")
+    return list(_FIELDS) if "*" in paths else list(paths)
+
+
+# -- what rules say ---------------------------------------------------------------------------------------
 
 
 def rule_message(result: RuleResult) -> rule_result_pb2.RuleResult:
@@ -93,6 +176,31 @@ def rule_message(result: RuleResult) -> rule_result_pb2.RuleResult:
         limit=_shown(result.limit),
         unit=result.unit,
         message=result.message,
+    )
+
+
+def violation_message(failed: Violation) -> rule_result_pb2.RuleResult:
+    """A rule that failed, as an event keeps it."""
+    return rule_result_pb2.RuleResult(
+        rule=failed.rule,
+        passed=False,
+        value=failed.value,
+        limit=failed.limit,
+        unit=failed.unit,
+        message=failed.description,
+    )
+
+
+def limit_reached_message(use: LimitUse) -> rule_result_pb2.RuleResult:
+    """A limit that is not passed yet, with how much of it is used."""
+    about = f" of {use.key}" if use.key else ""
+    return rule_result_pb2.RuleResult(
+        rule=use.rule,
+        passed=True,
+        value=settled_or_empty(use.value),
+        limit=settled_or_empty(use.limit),
+        unit=use.unit,
+        message=f"{settled_or_empty(use.used_percent)} % of the limit{about} is used",
     )
 
 

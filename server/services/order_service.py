@@ -7,6 +7,7 @@ from typing import Any
 from application.ports.ids import IdGenerator
 from application.trading.trading_engine import TradingEngine
 from quantmesh.trading.v1 import broker_pb2
+from server.interceptors.audit import Audit
 from server.interceptors.handlers import Context
 from server.interceptors.tracking import Lifecycle
 from server.mapping.accounts import broker_message
@@ -22,11 +23,12 @@ from server.streams import unless_stopping
 class OrderService(OrderCommands, OrderLists, OrderStreams):
     """RPCs of quantmesh.trading.v1.OrderService."""
 
-    def __init__(self, engine: TradingEngine, ids: IdGenerator, lifecycle: Lifecycle) -> None:
+    def __init__(self, engine: TradingEngine, ids: IdGenerator, lifecycle: Lifecycle, audit: Audit) -> None:
         OrderCommands.__init__(self, engine)
         OrderLists.__init__(self, engine)
         OrderStreams.__init__(self, engine, lifecycle)
         self._ids = ids
+        self._audit = audit
 
     async def OrderSession(self, requests: Requests, context: Context) -> AsyncIterator[Any]:
         first = await unless_stopping(anext(requests, None), self._lifecycle)
@@ -34,7 +36,10 @@ class OrderService(OrderCommands, OrderLists, OrderStreams):
             raise first.error
         if first is None or first.message.WhichOneof("command") != "open":
             raise OutOfPlace("command", "the first message must be `open`")
-        session = OrderSession(self._engine, self._lifecycle, first.message, actor_of(context), self._ids.new_id())
+        actor, session_id = actor_of(context), self._ids.new_id()
+        session = OrderSession(
+            self._engine, self._lifecycle, first.message, actor, session_id, context.peer(), self._audit
+        )
         try:
             async with aclosing(session.responses(requests)) as responses:  # type: ignore[type-var]  # a generator
                 async for response in responses:

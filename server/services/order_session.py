@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from application.audit import Call, current_call
+from application.trading.command import Command
 from application.trading.commands.cancel_orders_command import CanceledOrders, CancelOrders
 from application.trading.placement import Placed
 from application.trading.trading_engine import TradingEngine
@@ -20,10 +23,11 @@ from domain.errors import DomainError, Throttled, Unavailable
 from domain.trading.value_objects.order_type import CancelReason
 from quantmesh.trading.v1 import order_session_pb2 as pb
 from quantmesh.type.v1 import stream_pb2
+from server.interceptors.audit import SESSION, Audit, fault, is_settled, unless_abandoned
 from server.interceptors.handlers import Received
 from server.interceptors.tracking import Lifecycle
 from server.mapping.common import seconds_of, to_timestamp
-from server.services.session_commands import COMMANDS, OutOfPlace, error_of
+from server.services.session_commands import COMMANDS, OutOfPlace, error_of, explained
 
 Requests = AsyncIterator[Received[pb.OrderSessionRequest]]
 
@@ -34,23 +38,36 @@ _RETRY_SECONDS: Final = 0.2
 
 
 class _UnderWay(NamedTuple):
-    """A command that was read: its answer, or where the account's decision will be."""
+    """A command that was read: its answer, or where the account's decision will be. With both, the answer has to wait
+    for the decision: that it is recorded.
+    """
 
     command_id: str
     field: str | None
     ready: dict[str, Any] | None
     decision: asyncio.Future[Any] | None
+    call: Call | None = None
 
 
 class OrderSession:
     """One session, from its open message on. `ended` must be called once `responses` is left, however that was."""
 
     def __init__(
-        self, engine: TradingEngine, lifecycle: Lifecycle, opening: pb.OrderSessionRequest, actor: str, session_id: str
+        self,
+        engine: TradingEngine,
+        lifecycle: Lifecycle,
+        opening: pb.OrderSessionRequest,
+        actor: str,
+        session_id: str,
+        peer: str,
+        audit: Audit,
     ) -> None:
         self._engine = engine
         self._lifecycle = lifecycle
+        self._audit = audit
+        self._kinds = {field: audit.kind(SESSION, partial(explained, field=field)) for field in (*COMMANDS, None)}
         self._actor = actor
+        self._peer = peer
         self._writer = engine.writer(opening.open.account_id)
         self._guards = opening.open.cancel_on_disconnect
         self._lease = seconds_of(opening.open.lease) if opening.open.HasField("lease") else None
@@ -115,6 +132,7 @@ class OrderSession:
     def _begun(self, received: Received[pb.OrderSessionRequest]) -> _UnderWay:
         request = received.message
         field = request.WhichOneof("command")
+        call = self._call(received, field)
         try:
             if received.error is not None:
                 raise received.error
@@ -124,22 +142,35 @@ class OrderSession:
                 renewed = pb.LeaseRenewed(lease_expire_time=self._lease_expires())
                 return _UnderWay(request.command_id, field, {"lease_renewed": renewed}, None)
             command = COMMANDS[field].command(self._writer.account_id, request, self._actor)
-            decision = self._writer.submit(command)
+            decision = self._submitted(command, call)
         except DomainError as error:
-            return _UnderWay(request.command_id, field, {"error": error_of(error, field)}, None)
+            recorded = self._settled(call, error) if call else None
+            return _UnderWay(request.command_id, field, {"error": error_of(error, field)}, recorded)
         if self._guards and field == "place":
             decision.add_done_callback(self._remember)
-        return _UnderWay(request.command_id, field, None, decision)
+        return _UnderWay(request.command_id, field, None, decision, call)
+
+    def _submitted(self, command: Command[Any], call: Call | None) -> asyncio.Future[Any]:
+        token = current_call.set(call)
+        try:
+            return self._writer.submit(command)
+        finally:
+            current_call.reset(token)
 
     async def _next_answer(self) -> pb.OrderSessionResponse:
-        command_id, field, ready, decision = self._under_way[0]
+        command_id, field, ready, decision, call = self._under_way[0]
         if decision is not None:
             try:
                 # Shielded: the account decides also for a caller that has gone, and `ended` wants to know what.
                 outcome = decision.result() if decision.done() else await asyncio.shield(decision)
-                ready = COMMANDS[field].answer(outcome)
-            except DomainError as error:
-                ready = {"error": error_of(error, field)}
+                ready = ready or COMMANDS[field].answer(outcome)
+            except Exception as error:
+                failure = error if isinstance(error, DomainError) else fault()
+                if call is not None and not is_settled(call, failure):
+                    await asyncio.gather(self._settled(call, failure), return_exceptions=True)
+                if failure is not error:
+                    raise
+                ready = {"error": error_of(failure, field)}
         self._under_way.popleft()
         self._room.set()
         return pb.OrderSessionResponse(command_id=command_id, **(ready or {}))
@@ -155,6 +186,19 @@ class OrderSession:
         return pb.OrderSessionResponse(
             lease_expired=pb.LeaseExpired(canceled_order_ids=order_ids, sequence=canceled.sequence)
         )
+
+    # -- the audit ---------------------------------------------------------------------------------------
+
+    def _call(self, received: Received[pb.OrderSessionRequest], field: str | None) -> Call | None:
+        """The call that a command is; None for what changes nothing."""
+        if field not in self._kinds or (field is None and received.error is None):
+            return None
+        reason = getattr(getattr(received.message, field), "reason", "") if field else ""
+        return Call(self._kinds[field], self._actor, self._peer, received.data, self._writer.account_id, reason)
+
+    def _settled(self, call: Call, error: DomainError) -> asyncio.Future[Any]:
+        """Done once it is recorded that the call was refused."""
+        return unless_abandoned(self._audit.settle(call, error), self._lifecycle, "the record of a session's command")
 
     # -- the orders that were placed in it ---------------------------------------------------------------
 

@@ -1,49 +1,28 @@
-"""The limits of an account, and what they say about an order."""
+"""RiskService: the RPCs of its parts."""
 
-from application.risk.commands.update_risk_profile_command import UpdateRiskProfile
-from application.risk.queries.check_order_query import CheckOrder
-from application.risk.queries.get_risk_profile_query import GetRiskProfile
+from application.market_data.market import Market
+from application.ports.audit import AuditLog
+from application.risk.queries.get_exposure_query import GetExposureHandler
+from application.risk.queries.get_risk_snapshot_query import GetRiskSnapshotHandler
+from application.risk.risk_desk import RiskDesk
 from application.trading.trading_engine import TradingEngine
-from quantmesh.risk.v1 import order_check_pb2, risk_profile_pb2, risk_profile_update_pb2
-from server.interceptors.handlers import Context
-from server.mapping.common import actor_of
-from server.mapping.orders import expected_version, order_terms
-from server.mapping.risk import margin_message, profile_changes, profile_message, rule_message
+from server.interceptors.tracking import Lifecycle
+from server.services.risk_audit import RiskAudit
+from server.services.risk_controls import RiskControls
+from server.services.risk_profiles import RiskProfiles
+from server.services.risk_streams import RiskStreams
+from server.services.risk_views import RiskViews
 
 
-class RiskService:
+class RiskService(RiskProfiles, RiskControls, RiskViews, RiskStreams, RiskAudit):
     """RPCs of quantmesh.risk.v1.RiskService: another view of the writers that OrderService commands."""
 
-    def __init__(self, engine: TradingEngine) -> None:
-        self._engine = engine
-
-    async def GetRiskProfile(
-        self, request: risk_profile_pb2.GetRiskProfileRequest, context: Context
-    ) -> risk_profile_pb2.GetRiskProfileResponse:
-        profile = profile_message(await self._engine.execute(GetRiskProfile(request.account_id, actor_of(context))))
-        return risk_profile_pb2.GetRiskProfileResponse(risk_profile=profile, effective_risk_profile=profile)
-
-    async def UpdateRiskProfile(
-        self, request: risk_profile_update_pb2.UpdateRiskProfileRequest, context: Context
-    ) -> risk_profile_update_pb2.UpdateRiskProfileResponse:
-        self._engine.writer(request.account_id)
-        updated = await self._engine.execute(
-            UpdateRiskProfile(
-                request.account_id, actor_of(context), profile_changes(request), expected_version(request)
-            )
-        )
-        return risk_profile_update_pb2.UpdateRiskProfileResponse(
-            risk_profile=profile_message(updated.profile), sequence=updated.sequence
-        )
-
-    async def CheckOrder(
-        self, request: order_check_pb2.CheckOrderRequest, context: Context
-    ) -> order_check_pb2.CheckOrderResponse:
-        command = CheckOrder(request.account_id, actor_of(context), order_terms(request.order))
-        checked = await self._engine.execute(command)
-        return order_check_pb2.CheckOrderResponse(
-            passed=checked.check.passed,
-            results=map(rule_message, checked.check.results),
-            margin=margin_message(checked.check),
-            sequence=checked.sequence,
-        )
+    def __init__(
+        self, engine: TradingEngine, desk: RiskDesk, market: Market, audit_log: AuditLog, lifecycle: Lifecycle
+    ) -> None:
+        RiskProfiles.__init__(self, engine)
+        RiskControls.__init__(self, desk)
+        RiskViews.__init__(self, engine, market)
+        snapshots = GetRiskSnapshotHandler(engine, GetExposureHandler(engine, market.clock))
+        RiskStreams.__init__(self, engine, snapshots, lifecycle)
+        RiskAudit.__init__(self, audit_log)

@@ -58,3 +58,8 @@ def error_of(error: DomainError, field: str | None) -> Status:
     if isinstance(error, InvalidArgument) and not isinstance(error, InvalidRequest | OutOfPlace) and field:
         error = InvalidArgument(f"{field}.{error.field}", error.rule)
     return status_of(error)
+
+
+def explained(error: DomainError, field: str | None) -> bytes:
+    """The same for the audit."""
+    return error_of(error, field).SerializeToString()

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from adapters.persistence.store import Store
 from application.ports.journal import AccountSnapshot, Batch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
@@ -16,7 +18,7 @@ from domain.trading.events.order_events import Event
 from domain.trading.value_objects.money import Money
 from domain.trading.value_objects.order_type import Side
 from tests.support.domain_values import values
-from tests.support.ledger import D, Ledger, events, loaded
+from tests.support.ledger import START, D, Ledger, events, loaded
 
 OpenStore = Callable[..., Awaitable[Store]]
 
@@ -33,6 +35,7 @@ async def test_a_new_account_is_loaded_as_it_was_opened(store: Store, ledger: Le
         account=ledger.account,
         sequence=1,
         risk_profile=RiskProfile("desk", max_order_quantity=D(500)),
+        risk_state=RiskState("desk"),
         cash=[Money(D("1000000"), "USD")],
         positions=[],
         orders=[],
@@ -45,6 +48,14 @@ async def test_an_account_without_a_profile_of_its_own_has_the_default_limits(st
     batch.risk_profiles.clear()
     await store.journal.append(batch)
     assert (await loaded(store)).risk_profile == RiskProfile("desk")
+
+
+async def test_what_the_rules_remember_is_stored_with_the_account(store: Store, ledger: Ledger) -> None:
+    state = RiskState("desk", high=D("1000000"), day=START)
+    for noted in ({"k-1": 1}, {"k-1": 2}):
+        state = replace(state, noted=noted, warned=frozenset({"MAX_POSITION:ACME"}))
+        await store.journal.append(Batch(risk_states={"desk": state, "other": RiskState("other")}))
+        assert (await loaded(store)).risk_state == state
 
 
 async def test_every_account_is_listed(store: Store) -> None:
@@ -136,6 +147,7 @@ async def test_whatever_is_written_comes_back_equal(store: Store, data: st.DataO
     event = data.draw(values(Event, order=st.just(order) | st.none(), **one))
     fill = data.draw(values(Fill, order_id=st.just(order.order_id), **one))
     account, profile = data.draw(values(Account, **mine)), data.draw(values(RiskProfile, **mine))
+    state = data.draw(values(RiskState, **mine))
     position, money = data.draw(values(Position, **mine)), data.draw(values(Money))
     batch = Batch(
         events=[event],
@@ -145,10 +157,13 @@ async def test_whatever_is_written_comes_back_equal(store: Store, data: st.DataO
         cash={(account_id, money.currency): money},
         accounts={account_id: account},
         risk_profiles={account_id: profile},
+        risk_states={account_id: state},
     )
     await store.journal.append(batch)
     assert await events(store, account_id) == [event]
-    assert await loaded(store, account_id) == AccountSnapshot(account, 1, profile, [money], [position], [order], [fill])
+    assert await loaded(store, account_id) == AccountSnapshot(
+        account, 1, profile, state, [money], [position], [order], [fill]
+    )
 
 
 # -- what a start reads ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Hypothesis strategies for domain values, made from their types: whatever a field may hold, stored or sent."""
 
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -23,6 +24,7 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: WHOLE,
     bool: st.booleans(),
+    bytes: st.binary(max_size=20),
     Decimal: AMOUNT,
     datetime: TIME,
     NoneType: st.none(),
@@ -30,9 +32,8 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def values(kind: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[T]:
-    """Any value of the dataclass `kind`, its fields as `given` or any value of their types."""
-    types = get_type_hints(kind)
-    made = {field.name: _of(types[field.name]) for field in fields(kind) if field.name not in given}  # type: ignore[arg-type]
+    """Any value of the dataclass or named tuple `kind`, its fields as `given` or any value of their types."""
+    made = {name: _of(type) for name, type in get_type_hints(kind).items() if name not in given}
     return st.builds(kind, **made, **given)
 
 
@@ -41,8 +42,8 @@ def _of(kind: Any) -> st.SearchStrategy[Any]:
         return _PLAIN[kind]
     if get_origin(kind) in (Union, UnionType):
         return st.one_of(*map(_of, get_args(kind)))
-    if get_origin(kind) is tuple:
-        return _tuple(get_args(kind))
+    if get_origin(kind) in _COLLECTIONS:
+        return _COLLECTIONS[get_origin(kind)](get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)
     assert is_dataclass(kind), f"no strategy for {kind}"
@@ -53,3 +54,18 @@ def _tuple(kinds: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
     if kinds[-1] is Ellipsis:
         return st.lists(_of(kinds[0]), max_size=3).map(tuple)
     return st.tuples(*map(_of, kinds))
+
+
+def _frozenset(kinds: tuple[Any, ...]) -> st.SearchStrategy[frozenset[Any]]:
+    return st.frozensets(_of(kinds[0]), max_size=3)
+
+
+def _mapping(kinds: tuple[Any, ...]) -> st.SearchStrategy[Mapping[Any, Any]]:
+    return st.dictionaries(_of(kinds[0]), _of(kinds[1]), max_size=3)
+
+
+_COLLECTIONS: dict[Any, Callable[[tuple[Any, ...]], st.SearchStrategy[Any]]] = {
+    tuple: _tuple,
+    frozenset: _frozenset,
+    Mapping: _mapping,
+}

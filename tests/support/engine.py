@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from adapters.clock import ManualClock
 from adapters.persistence.memory import MemoryDatabase, MemoryJournal, MemoryOrderRepository
-from application.ports.journal import AccountSnapshot, Batch, Journal, JournalUnavailable
+from application.ports.journal import AccountSnapshot, Batch, Control, Journal, JournalUnavailable
 from application.trading.account_writer import AccountWriter
 from application.trading.command import Command, OrderRef
 from application.trading.commands.cancel_order_command import CancelOrder
@@ -83,6 +83,10 @@ class FaultyJournal:
 
     async def account_ids(self) -> Sequence[str]:
         return await self._inside.account_ids()
+
+    async def controls(self) -> Sequence[Control]:
+        self._read()
+        return await self._inside.controls()
 
     async def orders_by_client_id(self, account_id: str, client_order_ids: Collection[str]) -> Sequence[Order]:
         self._read()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from adapters.clock import ManualClock
 from application.ports.broker import BrokerCapabilities, BrokerUnavailable
+from application.risk.controls import Controls
 from application.risk.queries.check_order_query import CheckOrder
 from application.trading.account_book import AccountBook
 from application.trading.command import Command, OrderRef
@@ -27,6 +28,7 @@ from domain.market_data.quote import Quote
 from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.risk.services.pre_trade_check import RuleResult
+from domain.risk.value_objects.limits import SelfMatchAction
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
@@ -203,22 +205,25 @@ class Desk:
         self.quotes.list(instrument("ACME"))
         self.quotes.set("ACME", "50")
         self.broker = broker or ScriptedBroker()
+        self.controls = Controls()
         amounts = cash if isinstance(cash, Mapping) else {"USD": cash}
         account = Account(ACCOUNT, self.broker.name, "USD", D(amounts.get("USD", 0)), START)
         paid_in = [Money(D(amount), currency) for currency, amount in amounts.items()]
+        # Most tests are not about self-matches, and place what they need on both sides.
+        limits.setdefault("self_match_action", SelfMatchAction.ALLOW)
         self.records = Records(opened(account, RiskProfile(ACCOUNT, **limits), paid_in))
         self.restart()
 
     def restart(self) -> None:
         """Forget the book and start again from what was committed."""
-        self.book = AccountBook(self.records.snapshot(), self.broker, self.quotes, self.ids)
+        self.book = AccountBook(self.records.snapshot(), self.broker, self.quotes, self.ids, self.controls)
 
     # -- commands -----------------------------------------------------------------------------------
 
     def run(self, command: Command[R]) -> R:
         """Decide `command`, then commit; a refusal commits too, as in the account's writer."""
-        at_once(hydrate(self.book, [command], self.records.journal, self.records.store))
         self.book.now, self.book.actor = self.clock.now(), command.actor
+        at_once(hydrate(self.book, [command], self.records.journal, self.records.store))
         try:
             return command.decide(self.book)
         finally:

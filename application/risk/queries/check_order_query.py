@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
-from application.trading.placement import CheckedOrder, examine, needs_of
+from application.trading.examination import CheckedOrder, examine
+from application.trading.placement import needs_of
 from domain.trading.value_objects.order_terms import OrderTerms
 
 
@@ -29,4 +30,4 @@ class CheckOrder:
 
     def decide(self, book: AccountBook) -> OrderChecked:
         self.terms.check()
-        return OrderChecked(examine(book, self.terms), book.sequence)
+        return OrderChecked(examine(book, self.terms, explain=True, may_wait=True), book.sequence)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from application.risk.reactions import count_execution
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.group_steps import follow_group
+from application.trading.own_orders import release_waiting
 from domain.decimals import ZERO
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
@@ -73,6 +75,8 @@ class ApplyReport:
             return
         if self.report.type not in _REFUSALS:
             follow_group(book, after)
+        if not after.is_open and after.order_id in book.waiting_for:
+            release_waiting(book, after)
         overtook = book.early.pop((order.order_id, self.report.execution_id), None)
         if overtook is not None:
             ApplyReport(overtook, self.actor).decide(book)
@@ -97,6 +101,7 @@ def _trade(book: AccountBook, order: Order, report: ExecutionReport) -> Order | 
         changes["broker_order_id"] = order.broker_order_id or report.broker_order_id
     after = book.change(order, EventType.ORDER_FILLED, changes, fill=fill)
     book.book_fill(fill)
+    count_execution(book, fill)
     return after
 
 

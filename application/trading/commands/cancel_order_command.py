@@ -6,7 +6,7 @@ from application.trading.account_book import AccountBook
 from application.trading.command import Needs, OrderRef
 from application.trading.group_steps import follow_group
 from application.trading.placement import Placed
-from application.trading.requests import request_cancel
+from application.trading.requests import count_cancel, request_cancel
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.order_type import CancelReason
 
@@ -31,6 +31,7 @@ class CancelOrder:
             return Placed(order, order.sequence)
         order.require_version(self.expected_version)
         order.require_open("cancel")
+        count_cancel(book, self.reason)
         after = request_cancel(book, order, self.reason, self.text)
         follow_group(book, after)
         return Placed(after, after.sequence)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.group_steps import follow_group
-from application.trading.requests import request_cancel
+from application.trading.requests import count_cancel, request_cancel
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_type import CancelReason, Side
 
@@ -37,6 +37,8 @@ class CancelOrders:
 
     def decide(self, book: AccountBook) -> CanceledOrders:
         matching = sorted((order.created_sequence, order.order_id) for order in book.open() if self._matches(order))
+        if matching:
+            count_cancel(book, self.reason)
         for _, order_id in matching:
             order = book.orders[order_id]
             # A group may have cancelled it meanwhile.

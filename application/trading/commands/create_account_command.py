@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
+from application.audit import carried_out
 from application.ports.clock import Clock
 from application.ports.journal import AccountSnapshot, Batch
 from application.trading.trading_engine import TradingEngine
 from domain.errors import AlreadyExists, Unavailable
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
 from domain.trading.aggregates.account import Account
 from domain.trading.events.order_events import Event, EventType
 from domain.trading.value_objects.money import Money
@@ -58,6 +60,7 @@ class CreateAccountHandler:
                 account=account,
                 sequence=1,
                 risk_profile=RiskProfile(account.account_id, updated_time=account.created_time),
+                risk_state=RiskState(account.account_id),
                 cash=[Money(account.starting_cash, account.base_currency)],
                 positions=[],
                 orders=[],
@@ -86,6 +89,7 @@ class CreateAccountHandler:
             cash={(account.account_id, account.base_currency): snapshot.cash[0]},
             accounts={account.account_id: account},
             risk_profiles={account.account_id: snapshot.risk_profile},
+            audit=carried_out(account.created_time, 1),
         )
         try:
             await self._engine.committer.write(batch)

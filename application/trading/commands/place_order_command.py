@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
-from application.trading.placement import CheckFailed, Placed, accept, examine, needs_of, new_order, refuse, replayed
+from application.trading.examination import examine
+from application.trading.own_orders import accept_past_own
+from application.trading.placement import CheckFailed, Placed, needs_of, new_order, refuse, replayed
 from domain.trading.value_objects.order_terms import OrderTerms
 
 
@@ -33,11 +35,11 @@ def place_one(book: AccountBook, terms: OrderTerms, validate_only: bool = False,
     if first is not None:
         return first
     terms.check(path)
-    checked = examine(book, terms)
+    checked = examine(book, terms, explain=validate_only, may_wait=True)
     if validate_only:
         if not checked.passed:
             raise CheckFailed(checked, terms)
         return Placed(new_order(book, terms, checked), 0, check=checked)
     if not checked.passed:
         raise refuse(book, terms, checked)
-    return accept(book, terms, checked)
+    return accept_past_own(book, terms, checked)

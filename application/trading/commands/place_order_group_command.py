@@ -4,17 +4,8 @@ from dataclasses import dataclass, replace
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
-from application.trading.placement import (
-    CheckedOrder,
-    CheckFailed,
-    Placed,
-    Role,
-    accept,
-    check_distinct,
-    examine,
-    new_order,
-    replayed,
-)
+from application.trading.examination import CheckedOrder, examine
+from application.trading.placement import CheckFailed, Placed, Role, accept, check_distinct, new_order, replayed
 from domain.errors import AlreadyExists, DomainError
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import GroupType
@@ -103,12 +94,13 @@ class PlaceOrderGroup:
         checks: list[CheckedOrder] = []
         with book.supposing() as suppose:
             for i, terms in enumerate(orders):
-                is_exit = self.group_type is not GroupType.OCO and i > 0 and terms.reduce_only
-                checked = examine(book, terms, is_exit=is_exit)
+                held = self.group_type is not GroupType.OCO and i > 0
+                is_exit = held and terms.reduce_only
+                checked = examine(book, terms, is_exit=is_exit, held=held, explain=self.validate_only)
                 checks.append(checked)
                 if not checked.passed:
                     raise self._refused(CheckFailed(checked, terms), i)
-                suppose(new_order(book, terms, checked))
+                suppose(new_order(book, terms, checked, Role(held=held)))
         return checks
 
     def _refused(self, refused: DomainError, index: int) -> DomainError:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from application.trading.commands.place_order_command import place_one
-from application.trading.placement import CheckFailed, Placed, accept, check_distinct, examine, new_order, replayed
+from application.trading.examination import examine
+from application.trading.own_orders import accept_past_own
+from application.trading.placement import CheckFailed, Placed, check_distinct, new_order, replayed
 from domain.errors import DomainError
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_terms import OrderTerms
@@ -63,7 +65,7 @@ class PlaceOrders:
         first = replayed(book, terms)
         if first is not None:
             return first
-        checked = examine(book, terms)
+        checked = examine(book, terms, explain=True, may_wait=True)
         if not checked.passed:
             raise CheckFailed(checked, terms)
         order = new_order(book, terms, checked)
@@ -74,4 +76,4 @@ class PlaceOrders:
     def _accepted(book: AccountBook, result: Placed | DomainError) -> Placed | DomainError:
         if isinstance(result, DomainError) or result.replayed or result.check is None:
             return result
-        return accept(book, result.order.terms, result.check)
+        return accept_past_own(book, result.order.terms, result.check)

@@ -7,7 +7,8 @@ from typing import Any
 
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs, OrderRef
-from application.trading.placement import CheckedOrder, Placed, examine
+from application.trading.examination import CheckedOrder, examine
+from application.trading.placement import Placed
 from application.trading.requests import request_replace
 from domain.errors import InvalidArgument, PreconditionFailed
 from domain.risk.services.pre_trade_check import violations
@@ -88,6 +89,7 @@ class ReplaceOrder:
             changes = {"terms": terms, "reserve_price": checked.reserve_price}
             after = book.change(order, EventType.ORDER_REPLACED, changes)
             return Placed(after, after.sequence)
+        book.take_token("REPLACE_RATE", book.limits.replace_rate)
         after = request_replace(book, order, terms, checked.reserve_price)
         return Placed(after, after.sequence)
 
@@ -107,13 +109,14 @@ class ReplaceOrder:
         if not book.broker.capabilities.replace:
             raise order.refused("BROKER_NOT_CAPABLE", f"the broker {book.account.broker} can't replace orders")
 
-    @staticmethod
-    def _checked(book: AccountBook, order: Order, terms: OrderTerms) -> CheckedOrder:
+    def _checked(self, book: AccountBook, order: Order, terms: OrderTerms) -> CheckedOrder:
         is_exit = order.held and terms.reduce_only
-        checked = examine(book, terms, without=order, is_exit=is_exit)
+        checked = examine(book, terms, without=order, is_exit=is_exit, held=order.held, explain=self.validate_only)
         if not checked.passed:
             failed = violations(checked.results, order.order_id)
             text = "; ".join(violation.description for violation in failed)
+            if not self.validate_only:
+                book.record(EventType.LIMIT_BREACHED, order_id=order.order_id, violations=tuple(failed))
             raise PreconditionFailed(
                 f"replace refused: {text}", failed, reason="RISK_CHECK_FAILED", order_id=order.order_id
             )

@@ -66,7 +66,7 @@ class GetPortfolio:
         missing.update((v.position.symbol, None) for v in positions if v.mark_price is None and v.position.quantity)
         totals = _totals(book, positions, missing)
         try:
-            margin = book.valuation.margin(book.portfolio, book.open_orders, book.profile.max_leverage)
+            margin = book.valuation.margin(book.portfolio, book.open_orders, book.limits.max_leverage)
         except MissingPrice as error:
             margin = None
             missing[str(error.args[0])] = None

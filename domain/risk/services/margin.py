@@ -52,7 +52,8 @@ class Holding(Protocol):
 class Margin:
     """In the base currency. `used` is the sum of the worst exposures, `gross` that of today's positions.
 
-    `reserved` is what open orders add: used - gross. `buying_power` = equity x max leverage - used.
+    `reserved` is what open orders add: used - gross. `buying_power` = equity x max leverage - used. `net` is that of
+    today's positions; `net_low` and `net_high` are how far it could go if all open sells, or all open buys, filled.
     """
 
     equity: Decimal
@@ -60,6 +61,8 @@ class Margin:
     net: Decimal
     used: Decimal
     buying_power: Decimal
+    net_low: Decimal
+    net_high: Decimal
 
     @property
     def reserved(self) -> Decimal:
@@ -78,15 +81,16 @@ def measure(
     cash: Iterable[tuple[str, Decimal]],
     holdings: Iterable[Holding],
     open_orders: dict[str, OpenOrders],
-    max_leverage: Decimal,
+    max_leverage: Decimal | None,
     mark: Mark,
     rate: Rate,
 ) -> Margin:
     """The account's margin now. `mark` prices a symbol, `rate` converts one unit of a currency to the base.
 
-    Both raise MissingPrice when they cannot; an account that cannot be valued is not guessed at.
+    Both raise MissingPrice when they cannot; an account that cannot be valued is not guessed at. With no limit of
+    leverage, what can be bought is still no more than what there is.
     """
-    equity = gross = net = used = ZERO
+    equity = gross = net = used = buys = sells = ZERO
     for currency, amount in cash:
         if amount:
             equity += amount * rate(currency)
@@ -98,12 +102,20 @@ def measure(
         to_base = rate(holding.currency)
         value = holding.quantity * mark(holding.symbol)
         waiting = open_orders.get(holding.symbol)
-        worst = waiting.worst_exposure(value) if waiting else abs(value)
+        worst = abs(value)
+        if waiting:
+            worst = waiting.worst_exposure(value)
+            buys += waiting.buy_notional * to_base
+            sells += waiting.sell_notional * to_base
         equity += value * to_base
         net += value * to_base
         gross += abs(value) * to_base
         used += worst * to_base
     for symbol, waiting in open_orders.items():
         if symbol not in held_symbols:
-            used += waiting.worst_exposure(ZERO) * rate(waiting.currency)
-    return Margin(equity, gross, net, used, equity * max_leverage - used)
+            to_base = rate(waiting.currency)
+            used += waiting.worst_exposure(ZERO) * to_base
+            buys += waiting.buy_notional * to_base
+            sells += waiting.sell_notional * to_base
+    most = equity if max_leverage is None else equity * max_leverage
+    return Margin(equity, gross, net, used, most - used, net - sells, net + buys)

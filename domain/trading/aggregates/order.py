@@ -29,7 +29,8 @@ class Order:
     `version` counts the changes from 1. `initial_quantity` is what was asked for first, whatever became of
     it. `filled_notional` is the sum of quantity x price over the fills. `reserve_price` is the price per unit
     at which the open quantity counts against the account's limits.
-    `held` marks a child that waits for its parent's fills and has not been sent to a broker.
+    `held` marks an order that has not been sent to a broker: a child that waits for its parent's fills, or one that
+    goes out when the order `waits_for`, with which it could trade, has ended.
     `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`; they
     count at `replace_price`.
     """
@@ -64,6 +65,7 @@ class Order:
     group_id: str = ""
     group_type: GroupType | None = None
     held: bool = False
+    waits_for: str = ""
 
     @staticmethod
     def new(**fields: Any) -> "Order":

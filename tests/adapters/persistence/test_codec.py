@@ -10,15 +10,22 @@ from hypothesis import strategies as st
 
 from adapters.persistence.codec import (
     decode_account,
+    decode_control,
     decode_event,
     decode_fill,
     decode_order,
     decode_position,
     decode_risk_profile,
+    decode_risk_state,
     encode,
     encode_event,
+    kind_of,
 )
+from domain.risk.aggregates.dead_man_switch import DeadManSwitch
+from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import RiskState
+from domain.risk.aggregates.scoped_state import ScopedTradingState
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
@@ -33,6 +40,7 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     Order: decode_order,
     Position: decode_position,
     RiskProfile: decode_risk_profile,
+    RiskState: decode_risk_state,
 }
 
 
@@ -41,6 +49,13 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
 def test_a_body_decodes_to_an_equal_value(kind: type, data: st.DataObject) -> None:
     value = data.draw(values(kind))
     assert DECODERS[kind](encode(value)) == value
+
+
+@pytest.mark.parametrize("kind", [KillSwitch, DeadManSwitch, ScopedTradingState, RiskProfile])
+@given(data=st.data())
+def test_a_control_decodes_by_its_kind(kind: type, data: st.DataObject) -> None:
+    control = data.draw(values(kind))
+    assert decode_control(kind_of(kind), encode(control)) == control
 
 
 @given(values(Event))

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from application.trading.placement import examine
+from application.trading.examination import examine
 from domain.errors import PreconditionFailed
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType
@@ -108,7 +108,7 @@ class BuyingPowerMachine(RuleBasedStateMachine):
         price = None if percent is None else MARKS[symbol] * percent / 100
         refused = refusal_of(lambda: self.desk.place(terms(f"o{self.made}", side, quantity, price, symbol=symbol)))
         if isinstance(refused, PreconditionFailed):
-            assert [violation.rule for violation in refused.violations] == ["BUYING_POWER"]
+            assert [violation.rule for violation in refused.violations] == ["BUYING_POWER", "MAX_LEVERAGE"]
         return f"o{self.made}"
 
     @rule(name=placed, quantity=st.integers(1, 400), percent=st.none() | st.integers(60, 140))

@@ -48,6 +48,13 @@ async def test_decisions_wait_until_as_many_as_were_answered_are_back(crowd: Cro
     assert waiting.done()
 
 
+async def test_nobody_waits_when_all_are_back_already(crowd: Crowd) -> None:
+    come(crowd, _CALLERS)
+    waiting = crowd.gathered()
+    with pytest.raises(StopIteration):
+        waiting.send(None)
+
+
 async def test_those_who_came_while_others_were_answered_are_expected_with_them() -> None:
     crowd = Crowd()
     come(crowd, 3)

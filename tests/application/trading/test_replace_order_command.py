@@ -178,7 +178,7 @@ def test_a_replace_is_measured_at_the_dearest_course_it_may_take() -> None:
     desk.report(X.NEW)
     error = refused(desk, quantity=D(200), limit_price=D(25))
     assert isinstance(error, PreconditionFailed)
-    assert [violation.rule for violation in error.violations] == ["BUYING_POWER"]
+    assert [violation.rule for violation in error.violations] == ["BUYING_POWER", "MAX_LEVERAGE"]
     desk.replace("x", quantity=D(100), limit_price=D(25))
 
 

@@ -54,20 +54,16 @@ def test_what_is_used_is_the_worst_of_all_combinations_in_which_orders_may_fill(
         for symbol, (buys, sells) in notionals.items()
     }
     margin = margin_of(cash, held, waiting)
-    worst = max(
-        sum(
-            (
-                abs(quantity * MARKS[symbol] + change) * RATES[CURRENCIES[symbol]]
-                for (symbol, quantity), change in course
-            ),
-            D(0),
-        )
-        for course in (
-            list(zip(held.items(), changes, strict=True))
-            for changes in product(*(extremes(symbol, notionals) for symbol in held))
-        )
-    )
-    assert margin.used == worst
+    courses = [
+        [
+            (quantity * MARKS[symbol] + change) * RATES[CURRENCIES[symbol]]
+            for (symbol, quantity), change in zip(held.items(), changes, strict=True)
+        ]
+        for changes in product(*(extremes(symbol, notionals) for symbol in held))
+    ]
+    nets = [sum(course, D(0)) for course in courses]
+    assert margin.used == max(sum(map(abs, course), D(0)) for course in courses)
+    assert (margin.net_low, margin.net_high) == (min(nets), max(nets))
     assert margin.reserved == margin.used - margin.gross >= 0
     assert margin.buying_power == margin.equity - margin.used
 
@@ -89,6 +85,11 @@ def test_equity_is_cash_and_positions_in_the_base_currency(cash: dict[str, Decim
 def test_leverage_multiplies_equity_and_not_what_is_used() -> None:
     margin = margin_of({"USD": D(100)}, {"A": D(4)}, {}, leverage=3)
     assert (margin.equity, margin.used, margin.buying_power) == (D(140), D(40), D(380))
+
+
+def test_without_a_limit_of_leverage_there_is_no_more_to_buy_with_than_the_equity() -> None:
+    cash, rate = [("USD", D(100))], RATES.__getitem__
+    assert measure(cash, [], {}, None, MARKS.__getitem__, rate) == measure(cash, [], {}, D(1), MARKS.__getitem__, rate)
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def failed(results: dict[str, RuleResult]) -> set[str]:
 def test_an_instrument_that_is_not_known_fails_and_leaves_out_what_stands_on_it() -> None:
     results = Desk().check(symbol="NONE")
     assert failed(results) == {"INSTRUMENT_KNOWN"}
-    assert list(results) == ["INSTRUMENT_KNOWN", "BROKER_CAPABILITY"]
+    assert list(results) == ["KILL_SWITCH", "TRADING_STATE", "INSTRUMENT_KNOWN", "BROKER_CAPABILITY"]
 
 
 def test_an_instrument_without_a_quote_fails() -> None:

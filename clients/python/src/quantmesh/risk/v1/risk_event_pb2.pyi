@@ -77,7 +77,7 @@ class RiskEvent(_message.Message):
 
     @_builtins.property
     def kill_switch_changed(self) -> Global___KillSwitchChanged:
-        """A kill switch was engaged, released, or has come nearer to its end."""
+        """A kill switch was engaged or released."""
 
     @_builtins.property
     def dead_man_switch_changed(self) -> Global___DeadManSwitchChanged:
@@ -191,7 +191,9 @@ class RiskProfileChanged(_message.Message):
     RISK_PROFILE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def risk_profile(self) -> _risk_profile_pb2.RiskProfile:
-        """The profile now. account_id is empty for the firm's ceiling."""
+        """The profile after the change. account_id is empty for the firm's ceiling. Its trading_state is not said:
+        events of its own tell that.
+        """
 
     def __init__(
         self,
@@ -208,14 +210,14 @@ Global___RiskProfileChanged: _TypeAlias = RiskProfileChanged  # noqa: Y015
 
 @_typing.final
 class KillSwitchChanged(_message.Message):
-    """A kill switch was engaged or released, or the number of its open orders changed."""
+    """A kill switch was engaged or released. What becomes of the orders in its scope, their own events tell."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KILL_SWITCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def kill_switch(self) -> _kill_switch_pb2.KillSwitch:
-        """The switch now."""
+        """The switch after the change. Its open_order_count is not said: GetKillSwitch has it."""
 
     def __init__(
         self,

@@ -160,7 +160,7 @@ class RiskProfile(_message.Message):
     max_net_exposure: _builtins.str
     """MAX_NET_EXPOSURE: the absolute value of long less short."""
     max_leverage: _builtins.str
-    """MAX_LEVERAGE: gross exposure divided by equity: "2" for twice."""
+    """MAX_LEVERAGE: gross exposure divided by equity: "2" for twice. Default in an account: "1"."""
     max_concentration_percent: _builtins.str
     """MAX_CONCENTRATION: the share of one symbol in equity, in percent; above 100 with leverage."""
     max_daily_loss: _builtins.str

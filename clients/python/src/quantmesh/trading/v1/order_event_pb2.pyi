@@ -98,6 +98,7 @@ class OrderEvent(_message.Message):
     RISK_LIMIT_REACHED_FIELD_NUMBER: _builtins.int
     KILL_SWITCH_ENGAGED_FIELD_NUMBER: _builtins.int
     KILL_SWITCH_RELEASED_FIELD_NUMBER: _builtins.int
+    DEAD_MAN_SWITCH_CHANGED_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account whose journal this is."""
     sequence: _builtins.int
@@ -200,7 +201,7 @@ class OrderEvent(_message.Message):
 
     @_builtins.property
     def risk_profile_updated(self) -> Global___RiskProfileUpdated:
-        """The account's limits were changed."""
+        """The account's limits, or those of the firm above them, were changed."""
 
     @_builtins.property
     def trading_state_changed(self) -> Global___TradingStateChanged:
@@ -221,6 +222,10 @@ class OrderEvent(_message.Message):
     @_builtins.property
     def kill_switch_released(self) -> Global___KillSwitchReleased:
         """A kill switch that took in the account was released."""
+
+    @_builtins.property
+    def dead_man_switch_changed(self) -> Global___DeadManSwitchChanged:
+        """A dead-man switch that takes in the account was armed or disarmed, or has fired."""
 
     def __init__(
         self,
@@ -257,12 +262,13 @@ class OrderEvent(_message.Message):
         risk_limit_reached: Global___RiskLimitReached | None = ...,
         kill_switch_engaged: Global___KillSwitchEngaged | None = ...,
         kill_switch_released: Global___KillSwitchReleased | None = ...,
+        dead_man_switch_changed: Global___DeadManSwitchChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "activated", b"activated", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "activated", b"activated", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "dead_man_switch_changed", b"dead_man_switch_changed", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "account_id", b"account_id", "activated", b"activated", "actor", b"actor", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "sequence", b"sequence", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "account_created", b"account_created", "account_id", b"account_id", "activated", b"activated", "actor", b"actor", "cancel_rejected", b"cancel_rejected", "cancel_requested", b"cancel_requested", "canceled", b"canceled", "cash_adjusted", b"cash_adjusted", "dead_man_switch_changed", b"dead_man_switch_changed", "event", b"event", "event_time", b"event_time", "expired", b"expired", "fill_busted", b"fill_busted", "fill_corrected", b"fill_corrected", "filled", b"filled", "kill_switch_engaged", b"kill_switch_engaged", "kill_switch_released", b"kill_switch_released", "order", b"order", "placed", b"placed", "rejected", b"rejected", "replace_rejected", b"replace_rejected", "replace_requested", b"replace_requested", "replaced", b"replaced", "restated", b"restated", "risk_limit_reached", b"risk_limit_reached", "risk_profile_updated", b"risk_profile_updated", "sequence", b"sequence", "stop_moved", b"stop_moved", "submission_resolved", b"submission_resolved", "submission_unknown", b"submission_unknown", "submitted", b"submitted", "trading_state_changed", b"trading_state_changed", "triggered", b"triggered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["placed", "rejected", "submitted", "accepted", "triggered", "stop_moved", "filled", "fill_busted", "fill_corrected", "cancel_requested", "canceled", "cancel_rejected", "replace_requested", "replaced", "replace_rejected", "restated", "expired", "submission_unknown", "submission_resolved", "activated", "account_created", "risk_profile_updated", "trading_state_changed", "cash_adjusted", "risk_limit_reached", "kill_switch_engaged", "kill_switch_released"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["placed", "rejected", "submitted", "accepted", "triggered", "stop_moved", "filled", "fill_busted", "fill_corrected", "cancel_requested", "canceled", "cancel_rejected", "replace_requested", "replaced", "replace_rejected", "restated", "expired", "submission_unknown", "submission_resolved", "activated", "account_created", "risk_profile_updated", "trading_state_changed", "cash_adjusted", "risk_limit_reached", "kill_switch_engaged", "kill_switch_released", "dead_man_switch_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -805,14 +811,17 @@ Global___AccountCreated: _TypeAlias = AccountCreated  # noqa: Y015
 
 @_typing.final
 class RiskProfileUpdated(_message.Message):
-    """The account's limits were changed. RiskService.GetRiskProfile has them."""
+    """The account's limits, or those of the firm above them, were changed. RiskService.GetRiskProfile has them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
     PATHS_FIELD_NUMBER: _builtins.int
+    FIRM_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """The profile's version after the change."""
+    """The version of the changed profile."""
+    firm: _builtins.bool
+    """True if it is the firm's ceiling that was changed: `version` is that of the ceiling."""
     @_builtins.property
     def paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The paths of the fields that were changed, as in UpdateRiskProfileRequest.update_mask."""
@@ -822,10 +831,11 @@ class RiskProfileUpdated(_message.Message):
         *,
         version: _builtins.int = ...,
         paths: _abc.Iterable[_builtins.str] | None = ...,
+        firm: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["paths", b"paths", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["firm", b"firm", "paths", b"paths", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -908,18 +918,22 @@ class RiskLimitReached(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULT_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order whose replace was refused, which goes on as it is; empty for any other cause."""
     @_builtins.property
     def result(self) -> _rule_result_pb2.RuleResult:
-        """The rule with its value and limit. `passed` is true for a warning."""
+        """The rule with its value and limit. `passed` is true for a warning. Of several limits it is the first."""
 
     def __init__(
         self,
         *,
         result: _rule_result_pb2.RuleResult | None = ...,
+        order_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -976,3 +990,35 @@ class KillSwitchReleased(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KillSwitchReleased: _TypeAlias = KillSwitchReleased  # noqa: Y015
+
+@_typing.final
+class DeadManSwitchChanged(_message.Message):
+    """A dead-man switch that takes in the account was armed or disarmed, or was not refreshed in time. Refreshes
+    are no events.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_MAN_SWITCH_ID_FIELD_NUMBER: _builtins.int
+    ARMED_FIELD_NUMBER: _builtins.int
+    KILL_SWITCH_ID_FIELD_NUMBER: _builtins.int
+    dead_man_switch_id: _builtins.str
+    """The switch, as RiskService.ListDeadManSwitches knows it."""
+    armed: _builtins.bool
+    """Whether it now waits for refreshes."""
+    kill_switch_id: _builtins.str
+    """The kill switch that it engaged because it was not refreshed; empty if it was armed or disarmed."""
+    def __init__(
+        self,
+        *,
+        dead_man_switch_id: _builtins.str = ...,
+        armed: _builtins.bool = ...,
+        kill_switch_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["armed", b"armed", "dead_man_switch_id", b"dead_man_switch_id", "kill_switch_id", b"kill_switch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadManSwitchChanged: _TypeAlias = DeadManSwitchChanged  # noqa: Y015

@@ -23,7 +23,7 @@ class _TradingState:
 class _TradingStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TradingState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TRADING_STATE_UNSPECIFIED: _TradingState.ValueType  # 0
-    """Not said. Never sent by the server."""
+    """Not said. Never the state of anything."""
     TRADING_STATE_ACTIVE: _TradingState.ValueType  # 1
     """Every order that passes the rules."""
     TRADING_STATE_REDUCING: _TradingState.ValueType  # 2
@@ -37,7 +37,7 @@ class TradingState(_TradingState, metaclass=_TradingStateEnumTypeWrapper):
     """
 
 TRADING_STATE_UNSPECIFIED: TradingState.ValueType  # 0
-"""Not said. Never sent by the server."""
+"""Not said. Never the state of anything."""
 TRADING_STATE_ACTIVE: TradingState.ValueType  # 1
 """Every order that passes the rules."""
 TRADING_STATE_REDUCING: TradingState.ValueType  # 2
