@@ -157,8 +157,6 @@ audit_records = Table(
     PrimaryKeyConstraint("audit_record_id"),
     Index("ix_audit_records_time", "record_time", "audit_record_id"),
     Index("ix_audit_records_account", "account_id", "record_time", "audit_record_id"),
-    Index("ix_audit_records_actor", "actor", "record_time", "audit_record_id"),
-    Index("ix_audit_records_rpc", "rpc", "record_time", "audit_record_id"),
 )
 
 

@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from application.risk.limit_usage import usage_of
-from application.trading.account_book import AccountBook, exposure
+from application.trading.account_book import AccountBook, open_amount
 from application.trading.valuation import Valuation
-from domain.decimals import ZERO
+from domain.decimals import ONE, ZERO
 from domain.risk.services.exposure import Orders, Stake
 from domain.risk.services.limit_use import limit_uses
 from domain.risk.services.margin import MissingPrice
 from domain.risk.value_objects.limits import LimitUse
+from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_type import Side
 from domain.trading.value_objects.symbol import pair
 
@@ -104,14 +105,31 @@ def _orders(book: AccountBook) -> defaultdict[str, defaultdict[str, Orders]]:
     """What may yet trade, by symbol and strategy: the same that counts against the limits."""
     orders: defaultdict[str, defaultdict[str, Orders]] = defaultdict(lambda: defaultdict(Orders))
     for order in book.open():
-        quantity, notional = exposure(order)
-        if quantity:
+        if order.terms.reduce_only and order.held:
+            continue
+        quantity, notional = open_amount(order)
+        notional *= _closing_share(book, order) if order.terms.reduce_only else ONE
+        if quantity and notional:
             waiting = orders[order.terms.symbol][order.terms.strategy_id]
             if order.terms.side is Side.BUY:
                 waiting.buys += notional
             else:
                 waiting.sells += notional
     return orders
+
+
+def _closing_share(book: AccountBook, order: Order) -> Decimal:
+    """The share of the orders that only reduce which there is a position for."""
+    held, waiting = book.portfolio.positions.get(order.terms.symbol), book.open_orders[order.terms.symbol]
+    try:
+        value = held.quantity * book.valuation.mark(order.terms.symbol) if held else ZERO
+    except MissingPrice:
+        return ZERO
+    if order.terms.side is Side.BUY:
+        closed, all_of_them = waiting.bought(value) - waiting.buy_notional, waiting.buy_reducing_notional
+    else:
+        closed, all_of_them = waiting.sold(value) - waiting.sell_notional, waiting.sell_reducing_notional
+    return closed / all_of_them if all_of_them else ZERO
 
 
 def _equity(book: AccountBook, stakes: tuple[Stake, ...], prices: _Prices) -> Decimal | None:

@@ -279,8 +279,13 @@ class AccountBook:
             self._closed.update((member.order_id, None) for member in members)
 
     def _count(self, order: Order | None, sign: int) -> None:
-        quantity, notional = (ZERO, ZERO) if order is None else exposure(order)
-        if order is None or not quantity:
+        if order is None or not order.is_open:
+            return
+        reduces = order.terms.reduce_only
+        if reduces and order.held:
+            return  # what it reduces is yet to be opened
+        quantity, notional = open_amount(order)
+        if not quantity:
             return
         symbol = order.terms.symbol
         waiting = self.open_orders.get(symbol)
@@ -288,24 +293,42 @@ class AccountBook:
             waiting = self.open_orders[symbol] = OpenOrders(order.currency)
         if sign < 0:
             quantity, notional = -quantity, -notional
-        if order.terms.side is Side.BUY:
+        count(waiting, order, quantity, notional)
+        if waiting.is_empty:
+            del self.open_orders[symbol]
+
+
+def count(waiting: OpenOrders, order: Order, quantity: Decimal, notional: Decimal) -> None:
+    """Add the order's open amount to those of its symbol; below zero to take it out."""
+    if order.terms.side is Side.BUY:
+        if order.terms.reduce_only:
+            waiting.buy_reducing += quantity
+            waiting.buy_reducing_notional += notional
+        else:
             waiting.buy_quantity += quantity
             waiting.buy_notional += notional
-        else:
-            waiting.sell_quantity += quantity
-            waiting.sell_notional += notional
-        if not waiting.buy_quantity and not waiting.sell_quantity:
-            del self.open_orders[symbol]
+    elif order.terms.reduce_only:
+        waiting.sell_reducing += quantity
+        waiting.sell_reducing_notional += notional
+    else:
+        waiting.sell_quantity += quantity
+        waiting.sell_notional += notional
 
 
 def exposure(order: Order) -> tuple[Decimal, Decimal]:
     """The quantity and notional that the order could still trade against the account's limits, at worst.
 
-    Nothing when it can only reduce. A child follows its parent's fills, up to what it was checked with, so
-    that counts from the start.
+    Nothing when it can only reduce.
     """
     if not order.is_open or order.terms.reduce_only:
         return ZERO, ZERO
+    return open_amount(order)
+
+
+def open_amount(order: Order) -> tuple[Decimal, Decimal]:
+    """The quantity and notional that an open order could still trade, at worst. A child follows its parent's fills, up
+    to what it was checked with, so that counts from the start.
+    """
     asked = order.terms.quantity
     if order.parent_order_id:
         asked = max(asked, order.initial_quantity)
@@ -325,4 +348,5 @@ def _counts_alike(before: Order, after: Order) -> bool:
         and before.replace_terms is after.replace_terms
         and before.reserve_price is after.reserve_price
         and before.is_open == after.is_open
+        and before.held == after.held
     )

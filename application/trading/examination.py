@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from application.trading.account_book import AccountBook, exposure
+from application.trading.account_book import AccountBook, count, exposure, open_amount
 from domain.decimals import ZERO
 from domain.market_data.instrument import Instrument
 from domain.risk.aggregates.risk_profile import RiskProfile
@@ -14,7 +14,6 @@ from domain.risk.services.pre_trade_check import RuleResult, Situation, check, p
 from domain.risk.value_objects.limits import SelfMatchAction
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.order_terms import OrderTerms
-from domain.trading.value_objects.order_type import Side
 
 _OWN = "own order that it could trade with, which an order in a group or a replace can't wait for"
 
@@ -152,14 +151,12 @@ def _waiting_without(book: AccountBook, symbol: str, without: Order | None) -> O
     waiting = book.open_orders.get(symbol)
     if waiting is None or without is None:
         return waiting
-    quantity, notional = exposure(without)
-    if without.terms.side is Side.BUY:
-        return replace(
-            waiting, buy_quantity=waiting.buy_quantity - quantity, buy_notional=waiting.buy_notional - notional
-        )
-    return replace(
-        waiting, sell_quantity=waiting.sell_quantity - quantity, sell_notional=waiting.sell_notional - notional
-    )
+    if without.terms.reduce_only and without.held:
+        return waiting
+    quantity, notional = open_amount(without)
+    rest = replace(waiting)
+    count(rest, without, -quantity, -notional)
+    return rest
 
 
 def _position(book: AccountBook, terms: OrderTerms, is_exit: bool) -> Decimal:

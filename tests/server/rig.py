@@ -19,8 +19,12 @@ from grpc_status import rpc_status
 
 from adapters.clock import ManualClock
 from adapters.ids import UlidGenerator
+from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
 from adapters.persistence.store import Store, open_store
+from application.market_data.market import Market
 from application.risk.queries.get_risk_profile_query import GetRiskProfile
+from application.risk.risk_desk import RiskDesk
+from application.risk.supervisor import Supervisor
 from application.trading.commands.create_account_command import CreateAccountHandler
 from application.trading.request_watch import WatchSettings
 from application.trading.trading_engine import TradingEngine
@@ -34,6 +38,7 @@ from quantmesh.type.v1.side_pb2 import SIDE_BUY
 from quantmesh.type.v1.time_in_force_pb2 import TIME_IN_FORCE_GTC
 from server.bootstrap import Application
 from server.health import SERVING, HealthService
+from server.interceptors.audit import Audit
 from server.interceptors.tracking import Lifecycle
 from server.services.account_service import AccountService
 from server.services.order_service import OrderService
@@ -66,15 +71,21 @@ class Rig:
             WatchSettings(),
             lambda: None,
         )
+        self.audit = Audit(self.engine.committer.write, self.clock, ids)
+        self.desk = RiskDesk(self.engine, store.controls, self.engine.controls, self.clock, ids)
+        self.supervisor = Supervisor(self.desk, self.clock)
+        market = Market(SimulatedMarketData(self.clock, SimulationSettings()), self.quotes, self.clock)
         services = {
-            _service(order_service_pb2, "OrderService"): OrderService(self.engine, ids, self.lifecycle),
+            _service(order_service_pb2, "OrderService"): OrderService(self.engine, ids, self.lifecycle, self.audit),
             _service(account_service_pb2, "AccountService"): AccountService(
                 self.engine, CreateAccountHandler(self.engine, self.clock), self.lifecycle
             ),
-            _service(risk_service_pb2, "RiskService"): RiskService(self.engine),
+            _service(risk_service_pb2, "RiskService"): RiskService(
+                self.engine, self.desk, market, store.audit, self.lifecycle
+            ),
         }
         self.health = HealthService([service.full_name for service in services])
-        self.transport = Transport(("127.0.0.1", 0), services, self.lifecycle, self.health, None)
+        self.transport = Transport(("127.0.0.1", 0), services, self.lifecycle, self.health, None, self.audit)
         self.client: Client
 
     async def start(self) -> None:
@@ -82,7 +93,10 @@ class Rig:
         self.quotes.list(instrument("BOLT"))
         self.quotes.set("ACME", "50")
         self.quotes.set("BOLT", "20")
-        await self.engine.start()
+        await self.engine.load()
+        await self.desk.start()
+        await self.engine.connect()
+        self.supervisor.start()
         await self.transport.start()
         self.health.set(SERVING)
 
@@ -92,6 +106,7 @@ class Rig:
         self.lifecycle.stop()
         self.engine.wake_streams()
         await self.lifecycle.drained(_SECONDS)
+        await self.supervisor.stop()
 
     async def create(self, account_id: str = ACCOUNT, cash: str = "1000000") -> None:
         await self.client.accounts.CreateAccount(

@@ -132,8 +132,8 @@ async def test_the_largest_refusal_there_is_fits_into_the_trailers() -> None:
 @pytest.mark.parametrize(
     "method",
     [
-        "/quantmesh.risk.v1.RiskService/SizePosition",
-        "/quantmesh.risk.v1.RiskService/StreamRiskEvents",
+        "/quantmesh.strategy.v1.StrategyService/CreateStrategy",
+        "/quantmesh.strategy.v1.StrategyService/StreamBacktest",
         "/quantmesh.trading.v1.OrderService/NoSuchCall",
         "/quantmesh.marketdata.v1.MarketDataService/GetQuote",
         "/nobody.Knows/This",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from adapters.clock import ManualClock
@@ -47,6 +48,9 @@ class FickleMarketData:
         if self.connected and quote is not None and symbol not in self._hidden:
             self._kept[symbol] = quote
         return self._kept.get(symbol)
+
+    def price_range(self, symbol: str, seconds: Decimal) -> tuple[Decimal, Decimal] | None:
+        return self._provider.price_range(symbol, seconds)
 
     async def ensure(self, symbols: Collection[str]) -> None:
         await self._provider.ensure(symbols)

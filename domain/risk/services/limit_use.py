@@ -49,6 +49,10 @@ def symbol_use(
     currency, and what one of that is in the base currency.
     """
     buys, sells = (waiting.buy_quantity, waiting.sell_quantity) if waiting else (ZERO, ZERO)
+    if waiting and held > ZERO:
+        sells += min(waiting.sell_reducing, held)
+    elif waiting:
+        buys += min(waiting.buy_reducing, -held)
     quantity = max(held + buys, sells - held)
     if mark is None or rate is None:
         return SymbolUse(quantity, None)

@@ -15,17 +15,41 @@ from domain.decimals import ZERO
 
 @dataclass(slots=True)
 class OpenOrders:
-    """The open orders of one symbol: quantities, and notionals in the symbol's currency."""
+    """The open orders of one symbol: quantities, and notionals in the symbol's currency.
+
+    Orders that only reduce are apart. By themselves they add nothing, but what they close first, another order of
+    their side cannot close any more.
+    """
 
     currency: str
     buy_quantity: Decimal = ZERO
     sell_quantity: Decimal = ZERO
     buy_notional: Decimal = ZERO
     sell_notional: Decimal = ZERO
+    buy_reducing: Decimal = ZERO
+    sell_reducing: Decimal = ZERO
+    buy_reducing_notional: Decimal = ZERO
+    sell_reducing_notional: Decimal = ZERO
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.buy_quantity or self.sell_quantity or self.buy_reducing or self.sell_reducing)
+
+    def bought(self, held: Decimal) -> Decimal:
+        """All that buys, by value, when `held` is the present position's signed market value."""
+        if self.buy_reducing_notional and held < ZERO:
+            return self.buy_notional + min(self.buy_reducing_notional, -held)
+        return self.buy_notional
+
+    def sold(self, held: Decimal) -> Decimal:
+        """All that sells, by value."""
+        if self.sell_reducing_notional and held > ZERO:
+            return self.sell_notional + min(self.sell_reducing_notional, held)
+        return self.sell_notional
 
     def worst_exposure(self, held: Decimal) -> Decimal:
         """The largest absolute exposure when `held` is the present position's signed market value."""
-        return max(held + self.buy_notional, self.sell_notional - held)
+        return max(held + self.bought(held), self.sold(held) - held)
 
 
 def worst_while_pending(left: Decimal, price: Decimal, new_left: Decimal, new_price: Decimal) -> Decimal:
@@ -105,8 +129,8 @@ def measure(
         worst = abs(value)
         if waiting:
             worst = waiting.worst_exposure(value)
-            buys += waiting.buy_notional * to_base
-            sells += waiting.sell_notional * to_base
+            buys += waiting.bought(value) * to_base
+            sells += waiting.sold(value) * to_base
         equity += value * to_base
         net += value * to_base
         gross += abs(value) * to_base

@@ -102,7 +102,7 @@ def impact(s: Situation) -> Impact | None:
 
 def _measure(s: Situation, held: Decimal, rate: Decimal) -> Impact:
     waiting = s.waiting
-    buys, sells = (waiting.buy_notional, waiting.sell_notional) if waiting else (ZERO, ZERO)
+    buys, sells = (waiting.bought(held), waiting.sold(held)) if waiting else (ZERO, ZERO)
     costs = ZERO if s.terms.reduce_only else s.costs
     long, short = held + buys, sells - held
     before = max(short, long)
@@ -120,10 +120,15 @@ def closes(s: Situation) -> Decimal:
 
 
 def ahead(s: Situation) -> Decimal:
-    """The quantity of the other open orders on the order's side."""
-    if s.waiting is None:
+    """The quantity of the other open orders on the order's side: of those that only reduce, what they can close."""
+    waiting = s.waiting
+    if waiting is None:
         return ZERO
-    return s.waiting.buy_quantity if s.terms.side is BUY else s.waiting.sell_quantity
+    if s.terms.side is BUY:
+        plain, reducing = waiting.buy_quantity, waiting.buy_reducing
+    else:
+        plain, reducing = waiting.sell_quantity, waiting.sell_reducing
+    return plain + min(reducing, closes(s)) if reducing else plain
 
 
 def lowers(s: Situation) -> bool:

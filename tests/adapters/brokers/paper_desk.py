@@ -56,6 +56,10 @@ class Quotes:
     def latest(self, symbol: str) -> Quote | None:
         return self._quotes.get(symbol)
 
+    def price_range(self, symbol: str, seconds: Decimal) -> tuple[Decimal, Decimal] | None:
+        quote = self._quotes.get(symbol)
+        return (quote.mid, quote.mid) if quote else None
+
     async def ensure(self, symbols: Collection[str]) -> None:
         self.asked_for.append(set(symbols))
 

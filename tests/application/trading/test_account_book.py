@@ -178,20 +178,24 @@ class BookMachine(RuleBasedStateMachine):
 
 def as_counted(desk: Desk) -> dict[str, tuple[Decimal, ...]]:
     return {
-        symbol: (waiting.buy_quantity, waiting.buy_notional, waiting.sell_quantity, waiting.sell_notional)
+        symbol: (
+            *(waiting.buy_quantity, waiting.buy_notional, waiting.sell_quantity, waiting.sell_notional),
+            *(waiting.buy_reducing, waiting.buy_reducing_notional),
+            *(waiting.sell_reducing, waiting.sell_reducing_notional),
+        )
         for symbol, waiting in desk.book.open_orders.items()
     }
 
 
 def recounted(desk: Desk) -> dict[str, tuple[Decimal, ...]]:
     """What each order could still trade at most, and at what cost, added up from nothing."""
-    totals: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
+    totals: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 8)
     for order in desk.book.orders.values():
-        if not order.is_open or order.terms.reduce_only:
+        if not order.is_open or (order.terms.reduce_only and order.held):
             continue
         quantity, cost = at_most(order)
         if quantity:
-            at = 0 if order.terms.side is Side.BUY else 2
+            at = (0 if order.terms.side is Side.BUY else 2) + (4 if order.terms.reduce_only else 0)
             totals[order.terms.symbol][at] += quantity
             totals[order.terms.symbol][at + 1] += cost
     return {symbol: tuple(sums) for symbol, sums in totals.items()}

@@ -30,5 +30,5 @@ def test_a_window_without_a_price_has_no_range() -> None:
     window = PriceWindow(Decimal(10))
     assert window.range(_START) is None
     window.add(_START, Decimal(5))
-    assert window.range(_START + timedelta(seconds=10)) == (5, 5)
+    assert window.range(_START + timedelta(seconds=10)) == (Decimal(5), Decimal(5))
     assert window.range(_START + timedelta(seconds=11)) is None

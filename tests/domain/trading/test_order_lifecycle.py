@@ -16,7 +16,7 @@ def test_no_report_leads_to_a_state_that_has_no_row() -> None:
     assert follows <= set(LIFECYCLE)
 
 
-@pytest.mark.parametrize("state", sorted(CLOSED - {S.FILLED}, key=lambda state: state.value))
+@pytest.mark.parametrize("state", sorted(CLOSED - {S.FILLED}, key=str))
 def test_nothing_leads_out_of_a_closed_state(state: OrderStatus) -> None:
     assert set(LIFECYCLE[state].values()) == {state}
 

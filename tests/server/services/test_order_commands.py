@@ -103,7 +103,7 @@ async def test_a_broken_rule_keeps_the_order_as_rejected_and_names_the_rule() ->
     async with scripted() as rig:
         refused = await refusal(rig.client.orders.PlaceOrder(request(quantity="1000000")))
         assert (refused.code, refused.reason) == (CODE.FAILED_PRECONDITION, "RISK_CHECK_FAILED")
-        assert refused.rules == ["BUYING_POWER"]
+        assert refused.rules == ["BUYING_POWER", "MAX_LEVERAGE"]
         assert refused.detail(OrderCheck) is None
         kept = await rig.order()
         assert refused.metadata == {"order_id": kept.order_id, "client_order_id": "x"}
@@ -132,9 +132,9 @@ async def test_validate_only_of_a_bad_order_fails_with_the_check_among_the_detai
     async with scripted() as rig:
         bad = PlaceOrderRequest(account_id=ACCOUNT, order=limit(price="50.001", quantity="9999999"), validate_only=True)
         refused = await refusal(rig.client.orders.PlaceOrder(bad))
-        assert refused.rules == ["TICK_SIZE", "BUYING_POWER"]
+        assert refused.rules == ["TICK_SIZE", "BUYING_POWER", "MAX_LEVERAGE"]
         check = refused.detail(OrderCheck)
-        assert [result.rule for result in check.results if not result.passed] == ["TICK_SIZE", "BUYING_POWER"]
+        assert [result.rule for result in check.results if not result.passed] == refused.rules
         assert check.sequence == 1
         assert "order_id" not in refused.metadata
 
@@ -338,7 +338,7 @@ async def test_a_filled_order_cannot_be_cancelled_and_an_unknown_one_is_not_foun
 async def test_cancel_orders_takes_the_orders_that_match_and_no_others() -> None:
     async with scripted() as rig:
         await _working(rig, "a", strategy_id="s")
-        await _working(rig, "b", side=SIDE_SELL, strategy_id="s")
+        await _working(rig, "b", side=SIDE_SELL, price="60", strategy_id="s")
         await _working(rig, "c", symbol="BOLT", price="20")
         answer = await rig.client.orders.CancelOrders(
             CancelOrdersRequest(account_id=ACCOUNT, side=SIDE_BUY, strategy_id="s")

@@ -113,7 +113,7 @@ async def test_orders_are_filtered_by_each_field() -> None:
     async with scripted() as rig:
         await traded(rig, "filled")
         await rig.place("bolt", symbol="BOLT", price="20", quantity="10")
-        await rig.place("sell", side=SIDE_SELL, quantity="10")
+        await rig.place("sell", side=SIDE_SELL, price="60", quantity="10")
         rig.clock.advance(5)
         late = await rig.place("late", strategy_id="s", quantity="10")
         cases: list[tuple[dict[str, Any], list[str]]] = [

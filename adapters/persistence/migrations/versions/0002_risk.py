@@ -60,8 +60,6 @@ def _audit() -> None:
     page = "record_time", "audit_record_id"
     _index("audit_records", "time", *page)
     _index("audit_records", "account", "account_id", *page)
-    _index("audit_records", "actor", "actor", *page)
-    _index("audit_records", "rpc", "rpc", *page)
 
 
 def _index(table: str, name: str, *columns: str, where: "sa.ColumnElement[bool] | None" = None) -> None:

@@ -1,5 +1,6 @@
 """Limits and checks over the wire."""
 
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -7,20 +8,36 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from application.risk.controls import NO_CEILING
+from domain.risk.aggregates.scoped_state import ScopedTradingState
+from domain.risk.value_objects.scope import of_account
+from domain.risk.value_objects.trading_state import TradingState
 from quantmesh.risk.v1.order_check_pb2 import CheckOrderRequest
-from quantmesh.risk.v1.risk_profile_pb2 import GetRiskProfileRequest, RiskProfile
+from quantmesh.risk.v1.risk_profile_pb2 import (
+    LOSS_ACTION_FLATTEN,
+    SELF_MATCH_ACTION_CANCEL_RESTING,
+    SELF_MATCH_ACTION_REJECT,
+    GetRiskProfileRequest,
+    PriceCollarWindow,
+    RateLimit,
+    RiskProfile,
+    SymbolLimits,
+)
 from quantmesh.risk.v1.risk_profile_update_pb2 import UpdateRiskProfileRequest
 from quantmesh.trading.v1.order_query_pb2 import ListOrderEventsRequest
 from quantmesh.type.v1 import trading_state_pb2
 from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted
+from tests.support.trading import START, D
 
 CODE = grpc.StatusCode
 
 
 async def profile(rig: Rig) -> RiskProfile:
-    answer = await rig.client.risk.GetRiskProfile(GetRiskProfileRequest(account_id=ACCOUNT))
-    assert answer.effective_risk_profile == answer.risk_profile
-    return answer.risk_profile
+    return (await rig.client.risk.GetRiskProfile(GetRiskProfileRequest(account_id=ACCOUNT))).risk_profile
+
+
+async def effective(rig: Rig) -> RiskProfile:
+    return (await rig.client.risk.GetRiskProfile(GetRiskProfileRequest(account_id=ACCOUNT))).effective_risk_profile
 
 
 async def update(rig: Rig, changed: RiskProfile | None = None, *paths: str, **more: Any) -> RiskProfile:
@@ -40,6 +57,8 @@ async def test_a_new_account_has_the_default_limits() -> None:
         assert limits.trading_state == trading_state_pb2.TRADING_STATE_ACTIVE
         assert not limits.HasField("max_order_quantity")
         assert limits.HasField("max_quote_age")
+        assert not limits.self_match_action
+        assert (await effective(rig)).self_match_action == SELF_MATCH_ACTION_REJECT
 
 
 async def test_without_a_mask_the_fields_that_are_set_change() -> None:
@@ -69,8 +88,79 @@ async def test_a_star_names_every_field() -> None:
         await update(rig, RiskProfile(max_order_quantity="50", max_leverage="4"))
         changed = await update(rig, RiskProfile(max_order_notional="1000"), "*")
         assert (changed.max_order_notional, changed.max_leverage) == ("1000", "1")
+        assert changed.max_quote_age == Duration(seconds=60)
         assert not changed.HasField("max_order_quantity")
         assert not changed.allow_short_selling
+
+
+async def test_a_repeated_field_is_replaced_whole() -> None:
+    async with scripted() as rig:
+        await update(rig, RiskProfile(restricted_symbols=["X", "ACME"], symbol_limits=[SymbolLimits(symbol="ACME")]))
+        changed = await update(rig, RiskProfile(restricted_symbols=["BOLT"]), "restricted_symbols")
+        assert list(changed.restricted_symbols) == ["BOLT"]
+        assert [limits.symbol for limits in changed.symbol_limits] == ["ACME"]
+        changed = await update(rig, RiskProfile(), "restricted_symbols", "symbol_limits")
+        assert not changed.restricted_symbols
+        assert not changed.symbol_limits
+
+
+async def test_every_limit_can_be_set_and_is_shown_as_it_was_set() -> None:
+    async with scripted() as rig:
+        wanted = RiskProfile(
+            max_order_quantity="1.5",
+            price_collar_percent="2.25",
+            price_collar_ticks=7,
+            price_collar_window=PriceCollarWindow(percent="5", window=Duration(seconds=60)),
+            max_open_orders=0,
+            symbol_limits=[SymbolLimits(symbol="BOLT", max_position_quantity="3"), SymbolLimits(symbol="ACME")],
+            loss_action=LOSS_ACTION_FLATTEN,
+            day_start=Duration(seconds=79_200),
+            order_rate=RateLimit(count=10, period=Duration(nanos=1_500_000)),
+            self_match_action=SELF_MATCH_ACTION_CANCEL_RESTING,
+            allowed_symbols=["ACME", "BOLT"],
+            trading_hours_only=True,
+            warn_at_percent="80",
+        )
+        changed = await update(rig, wanted)
+        for field, value in wanted.ListFields():
+            assert getattr(changed, field.name) == value
+        assert changed == await profile(rig)
+        assert (changed.updated_by, changed.version) == ("user:anonymous", 2)
+
+
+# -- the firm above it -------------------------------------------------------------------------------------
+
+
+async def test_a_limit_above_the_firms_is_refused_with_a_violation_for_each_and_changes_nothing() -> None:
+    async with scripted() as rig:
+        rig.engine.controls.put(replace(NO_CEILING, max_order_quantity=D(10), max_open_orders=3))
+        wanted = RiskProfile(max_order_quantity="10.5", max_open_orders=4, max_order_notional="1")
+        refused = await refusal(rig.client.risk.UpdateRiskProfile(_request(wanted)))
+        assert (refused.code, refused.reason) == (CODE.FAILED_PRECONDITION, "LIMIT_ABOVE_CEILING")
+        assert sorted(refused.rules) == ["MAX_OPEN_ORDERS", "MAX_ORDER_QUANTITY"]
+        assert (await profile(rig)).version == 1
+        assert (await update(rig, RiskProfile(max_order_quantity="10", max_open_orders=3))).version == 2
+
+
+async def test_what_is_applied_is_the_stricter_of_both() -> None:
+    async with scripted() as rig:
+        await update(rig, RiskProfile(max_order_quantity="10", max_open_orders=9))
+        rig.engine.controls.put(replace(NO_CEILING, max_order_quantity=D(50), max_open_orders=3))
+        own, applied = await profile(rig), await effective(rig)
+        assert (own.max_order_quantity, own.max_open_orders) == ("10", 9)
+        assert (applied.max_order_quantity, applied.max_open_orders) == ("10", 3)
+        assert (applied.account_id, applied.version) == (ACCOUNT, 2)
+
+
+async def test_the_trading_state_of_the_account_is_shown_by_every_profile() -> None:
+    async with scripted() as rig:
+        halted = ScopedTradingState(of_account(ACCOUNT), TradingState.HALTED, 1, "drill", "user:risk", START)
+        rig.engine.controls.put(halted)
+        shown = [await profile(rig), await effective(rig), await update(rig, RiskProfile(max_open_orders=3))]
+        assert {limits.trading_state for limits in shown} == {trading_state_pb2.TRADING_STATE_HALTED}
+
+
+# -- refusals ----------------------------------------------------------------------------------------------
 
 
 async def test_a_change_is_journaled_by_the_contracts_paths_and_in_force_at_once() -> None:
@@ -99,12 +189,11 @@ async def test_a_change_of_an_older_version_is_aborted_and_changes_nothing() -> 
 @pytest.mark.parametrize(
     ("changed", "paths", "field", "says"),
     [
-        (RiskProfile(), ["max_position_quantity"], "update_mask.paths", "'max_position_quantity' is not supported"),
-        (RiskProfile(max_open_orders=3), [], "risk_profile.max_open_orders", "not supported"),
-        (RiskProfile(max_open_orders=3), ["*"], "risk_profile.max_open_orders", "not supported"),
         (RiskProfile(), ["version"], "update_mask.paths", "'version' is output only"),
         (RiskProfile(), ["max_leverage.x"], "update_mask.paths", "'max_leverage.x' is no field"),
+        (RiskProfile(), ["*", "updated_by"], "update_mask.paths", "'updated_by' is output only"),
         (RiskProfile(max_leverage="-1"), [], "risk_profile.max_leverage", "must be"),
+        (RiskProfile(symbol_limits=[SymbolLimits()]), [], "risk_profile.symbol_limits[0].symbol", "value is required"),
     ],
 )
 async def test_a_field_that_cannot_be_changed_is_refused_by_name(
@@ -143,7 +232,7 @@ async def test_an_order_without_a_price_to_hold_it_against_fails_and_has_no_marg
         rig.quotes.remove("ACME")
         answer = await rig.client.risk.CheckOrder(CheckOrderRequest(account_id=ACCOUNT, order=limit()))
         assert not answer.passed
-        assert [result.rule for result in answer.results if not result.passed] == ["QUOTE_PRESENT"]
+        assert next(result.rule for result in answer.results if not result.passed) == "QUOTE_PRESENT"
         assert not answer.HasField("margin")
 
 
