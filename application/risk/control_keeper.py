@@ -74,7 +74,7 @@ class ControlKeeper:
             raise
         for (after, _), before in zip(changes, held, strict=True):
             # Unless an account's own loss limit has changed it since, which then is stored after this.
-            if self.controls.get(control_id(after)) is before:
+            if self.controls.get(control_id(after)) == before:
                 self.controls.put(after)
 
     async def agree(self) -> None:
@@ -87,7 +87,7 @@ class ControlKeeper:
             raise Unavailable("the store cannot be read: repeat the same request") from error
 
     async def reload(self) -> None:
-        """Read the controls back; what is being committed meanwhile is waited for."""
+        """Read the controls back; raises JournalUnavailable."""
         await self.engine.reload_controls()
         self._apart = False
 

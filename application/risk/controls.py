@@ -58,7 +58,7 @@ def in_force(control: Control) -> bool:
 
 
 class Controls:
-    """The controls in force. `changes` goes up with every `put`."""
+    """The controls in force. `changes` goes up with every `put`: who reads the store can tell that there was one."""
 
     def __init__(self, controls: Iterable[Control] = ()) -> None:
         self.firm: RiskProfile = NO_CEILING
@@ -112,6 +112,9 @@ class Controls:
     def put(self, control: Control) -> None:
         """From now on the control is as given. One that has ended is let go."""
         self.changes += 1
+        self._take(control)
+
+    def _take(self, control: Control) -> None:
         id = control_id(control)
         if in_force(control):
             self._controls[id] = control
@@ -133,7 +136,7 @@ class Controls:
         for part in (self._controls, self._kills, self._armed, self._restricting):
             part.clear()
         for control in controls:
-            self.put(control)
+            self._take(control)
 
 
 def _key(scope: Scope) -> _Key:

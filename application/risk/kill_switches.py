@@ -46,7 +46,8 @@ class KillSwitches:
             kill = self.next_of(scope, reason, actor, cancel_orders, flatten)
             if kill is not before:
                 kill = self.in_force(kill)
-                await self._keeper.commit(Change(kill, kill))
+            # One that is engaged already is written again: an account's loss limit may have engaged it just now.
+            await self._keeper.commit(Change(kill, kill))
             await self._keeper.tell(kill, actor, reason=kill.reason)
         await self.enforcement.enforce(kill, at_once=True)
         return EngagedKillSwitch(await self._view(kill), before is not None)
@@ -90,7 +91,8 @@ class KillSwitches:
     async def _release(self, kill_switch_id: str, reason: str, actor: str, expected_version: int) -> KillSwitchView:
         async with self._keeper.turn:
             await self._keeper.agree()
-            kill = await self._find_kill(kill_switch_id)
+            known = self._keeper.controls.get(kill_switch_id)
+            kill = known if isinstance(known, KillSwitch) else await self._find_kill(kill_switch_id)
             if not kill.engaged:
                 return self._counted(kill)
             require_version("the kill switch", expected_version, kill.version)

@@ -59,7 +59,8 @@ class Desk:
             if rule not in refusal.rules:
                 raise
             self._view.say(described(order))
-            self._view.say(f"{refusal.code}: {', '.join(refusal.rules)}", _REFUSED)
+            for failed in refusal.rules:
+                self._view.say(f"{refusal.code}: {failed}", _REFUSED)
         else:
             raise DemoFailed(f"the risk check let an order pass that fails {rule}: {described(order)}")
 

@@ -148,7 +148,11 @@ def profile_changes(
     profile = request.risk_profile
     given = {field.name for field, _ in profile.ListFields()} - _OUTPUT_ONLY
     paths = _masked(request.update_mask.paths) or sorted(given)
-    return {_NAMES[path]: _new_value(profile, path) if path in given else _FIELDS[path].unset for path in paths}
+    changes = {_NAMES[path]: _new_value(profile, path) if path in given else _FIELDS[path].unset for path in paths}
+    if isinstance(request, risk_profile_update_pb2.UpdateFirmRiskProfileRequest) and "allow_short_selling" not in given:
+        # A firm that says nothing about it leaves it to the accounts.
+        changes.update({"short_selling": True} if "short_selling" in changes else {})
+    return changes
 
 
 def _new_value(profile: risk_profile_pb2.RiskProfile, path: str) -> Any:

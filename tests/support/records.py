@@ -51,7 +51,7 @@ class Records:
         self.write(first)
 
     def write(self, batch: Batch) -> None:
-        if batch.events:
+        if batch:
             at_once(self.journal.append(batch))
 
     def snapshot(self) -> AccountSnapshot:

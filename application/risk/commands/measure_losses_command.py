@@ -76,7 +76,8 @@ def _warn(book: AccountBook, news: Sequence[LimitUse], warned: frozenset[str]) -
 
 def _reduce(book: AccountBook, why: str) -> None:
     restrict(book, of_account(book.account_id), TradingState.REDUCING, why)
-    _cancel(book, why, lambda order: _raises(book, order))
+    raising = _raising(book)
+    _cancel(book, why, lambda order: order.order_id in raising)
 
 
 def _halt(book: AccountBook, why: str) -> None:
@@ -101,13 +102,19 @@ _ACTIONS: Final[dict[LossAction, Callable[[AccountBook, str], None]]] = {
 }
 
 
-def _raises(book: AccountBook, order: Order) -> bool:
-    """Whether the order could do more than close what is held."""
-    if order.terms.reduce_only:
-        return False
-    held = book.portfolio.positions.get(order.terms.symbol)
-    closes = -held.quantity * order.terms.side.sign if held else ZERO
-    return order.leaves_quantity > closes
+def _raising(book: AccountBook) -> set[str]:
+    """The orders that could do more than close what is held, the older ones being served first."""
+    closes = {symbol: position.quantity for symbol, position in book.portfolio.positions.items()}
+    raising = set()
+    for order in sorted(book.open(), key=lambda order: order.created_sequence):
+        held, terms = closes.get(order.terms.symbol, ZERO), order.terms
+        left = held + order.leaves_quantity * terms.side.sign
+        if terms.reduce_only or held * terms.side.sign >= ZERO or left * held < ZERO:
+            if not terms.reduce_only:
+                raising.add(order.order_id)
+        else:
+            closes[terms.symbol] = left
+    return raising
 
 
 def _cancel(book: AccountBook, why: str, concerns: Callable[[Order], bool]) -> None:

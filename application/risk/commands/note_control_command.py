@@ -10,7 +10,9 @@ from application.trading.command import Needs
 from domain.risk.aggregates.dead_man_switch import DeadManState, DeadManSwitch
 from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.aggregates.risk_profile import RiskProfile
+from domain.risk.aggregates.risk_state import bucket_key
 from domain.risk.aggregates.scoped_state import ScopedTradingState
+from domain.risk.value_objects.scope import ScopeKind
 from domain.risk.value_objects.trading_state import TradingState
 from domain.trading.events.order_events import EventType
 
@@ -41,7 +43,11 @@ class NoteControl:
             return
         if not over:
             noted[id] = self.control.version
-        book.keep_risk_state(replace(book.risk_state, noted=noted))
+        state = replace(book.risk_state, noted=noted)
+        if over and isinstance(self.control, ScopedTradingState) and self.control.scope.kind is ScopeKind.STRATEGY:
+            # Turned on again: its executions are counted anew.
+            state = state.refilled(bucket_key("REPEATED_EXECUTION", self.control.scope.key))
+        book.keep_risk_state(state)
         self._record(book)
 
     def _record(self, book: AccountBook) -> None:

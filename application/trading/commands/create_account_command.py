@@ -56,11 +56,14 @@ class CreateAccountHandler:
                 command.starting_cash,
                 self._clock.now(),
             )
+            profile = RiskProfile(account.account_id, updated_time=account.created_time)
             snapshot = AccountSnapshot(
                 account=account,
                 sequence=1,
-                risk_profile=RiskProfile(account.account_id, updated_time=account.created_time),
-                risk_state=RiskState(account.account_id),
+                risk_profile=profile,
+                risk_state=RiskState(account.account_id).valued(
+                    account.starting_cash, account.created_time, profile.day_start
+                ),
                 cash=[Money(account.starting_cash, account.base_currency)],
                 positions=[],
                 orders=[],
@@ -89,6 +92,7 @@ class CreateAccountHandler:
             cash={(account.account_id, account.base_currency): snapshot.cash[0]},
             accounts={account.account_id: account},
             risk_profiles={account.account_id: snapshot.risk_profile},
+            risk_states={account.account_id: snapshot.risk_state},
             audit=carried_out(account.created_time, 1),
         )
         try:

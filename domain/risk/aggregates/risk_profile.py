@@ -68,7 +68,7 @@ class RiskProfile:
     trading_hours_only: bool = False
     max_short_quantity: Decimal | None = None
     market_order_buffer: Decimal = Decimal("0.02")
-    max_quote_age: Decimal | None = Decimal(10)
+    max_quote_age: Decimal | None = Decimal(60)
     warn_at_percent: Decimal | None = None
 
     @property

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from application.risk.commands.flatten_command import Flatten, Held
 from application.risk.commands.update_risk_profile_command import UpdateRiskProfile
 from domain.risk.value_objects.scope import Scope, ScopeKind
 from domain.trading.aggregates.order import Order
+from domain.trading.entities.position import Position
 from domain.trading.events.order_events import EventType
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import OrderType, Side
@@ -39,6 +41,10 @@ def flattening(house: DeskHouse) -> list[Order]:
     placed = [event for event in house.events if event.actor.startswith("kill_switch:") and event.order]
     ids = [e.order.order_id for e in placed if e.type is EventType.ORDER_PLACED and e.order]
     return [house.database.state.orders[MAIN, order_id] for order_id in ids]
+
+
+def position(house: DeskHouse) -> Position:
+    return house.writer.book.portfolio.positions["ACME"]
 
 
 async def trade(house: DeskHouse, order: Order, quantity: int) -> None:
@@ -197,6 +203,19 @@ async def test_after_the_release_nothing_more_is_closed(house: DeskHouse) -> Non
     await house.tell(X.CANCELED, "open")
     await house.pass_time(3)
     assert flattening(house) == []
+
+
+async def test_asking_again_sends_nothing_while_its_order_is_open_or_the_position_has_changed(house: DeskHouse) -> None:
+    await hold(house, 100)
+    kill = (await house.engage(flatten=True)).view.kill
+    (order,) = flattening(house)
+    again = Flatten(MAIN, "kill_switch:x", kill.kill_switch_id, (Held("ACME", D(100), position(house).sequence),))
+    assert await house.run(again) == ()
+    await trade(house, order, 60)
+    house.broker.sink(house.says(X.CANCELED, order.order_id))
+    await house.settle()
+    assert await house.run(again) == ()
+    assert len(flattening(house)) == 1
 
 
 async def test_a_caller_cannot_pass_an_order_off_as_one_that_closes(house: DeskHouse) -> None:

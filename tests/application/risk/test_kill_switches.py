@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from application.risk.commands.enforce_kill_switch_command import EnforceKillSwitch
+from application.risk.commands.note_control_command import NoteControl
 from application.trading.commands.create_account_command import CreateAccount
 from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.commands.place_order_group_command import PlaceOrderGroup
@@ -314,6 +317,35 @@ async def test_no_order_is_taken_before_the_release_is_durable(house: DeskHouse)
     await releasing
     with pytest.raises(OrderNotPlaced):
         await placing
+
+
+async def test_a_registry_that_is_read_back_during_the_release_takes_it_all_the_same(house: DeskHouse) -> None:
+    kill = (await house.engage()).view.kill
+    house.journal.gate.clear()
+    releasing = asyncio.create_task(release(house, kill))
+    await house.settle()
+    house.controls.load([replace(kill)])
+    house.journal.gate.set()
+    await releasing
+    house.require_memory_equals_store()
+
+
+async def test_noting_and_enforcing_again_change_nothing(house: DeskHouse) -> None:
+    await house.place()
+    await house.tell(X.NEW)
+    kill = (await house.engage()).view.kill
+    recorded = len(house.events)
+    await house.run(NoteControl(MAIN, BOSS, kill))
+    assert await house.run(EnforceKillSwitch(MAIN, BOSS, kill.kill_switch_id)) == ()
+    assert len(house.events) == recorded
+
+
+async def test_a_switch_that_a_loss_limit_has_just_engaged_is_durable_when_it_is_given_back(house: DeskHouse) -> None:
+    struck = KillSwitch("k-1", ACCOUNT, True, True, "loss limit", "system", house.clock.now())
+    house.controls.put(struck)
+    answer = await house.engage()
+    assert (answer.already_engaged, answer.view.kill) == (True, struck)
+    assert house.stored_controls["k-1"] == struck
 
 
 async def test_lists_have_the_newest_first_and_the_released_only_when_asked(house: DeskHouse) -> None:
