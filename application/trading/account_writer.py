@@ -77,6 +77,7 @@ class AccountWriter:
         self._recovered = False
         self._inbox: deque[_Item] = deque()
         self._undone: list[Command[Any]] = []
+        self._more_waits = False
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -151,11 +152,13 @@ class AccountWriter:
         if not self._inbox and self._valid:
             self._arrived.clear()
             await self._arrived.wait()
+        if not self._more_waits:
             await self._parts.committer.crowd.gathered()
         if not self._valid:
             await self._recover()
         # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.
         items = list(islice(self._inbox, _BATCH))
+        self._more_waits = len(self._inbox) > len(items)
         try:
             await self._prepare([item.command for item in items])
         except (JournalUnavailable, Unavailable):

@@ -173,8 +173,8 @@ class TradingEngine:
     async def reload_controls(self) -> None:
         """Be as the store says; what is being committed meanwhile is waited for. Raises JournalUnavailable."""
         while True:
-            await self.committer.flushed()
             changes = self.controls.changes
+            await self.committer.flushed()
             stored = await self.journal.controls()
             if changes == self.controls.changes:
                 self.controls.load(stored)
