@@ -209,7 +209,7 @@ async def test_asking_again_sends_nothing_while_its_order_is_open_or_the_positio
     await hold(house, 100)
     kill = (await house.engage(flatten=True)).view.kill
     (order,) = flattening(house)
-    again = Flatten(MAIN, "kill_switch:x", kill.kill_switch_id, (Held("ACME", D(100), position(house).sequence),))
+    again = Flatten(MAIN, "kill_switch:x", kill.kill_switch_id, (Held("ACME", D(40), position(house).sequence),))
     assert await house.run(again) == ()
     await trade(house, order, 60)
     house.broker.sink(house.says(X.CANCELED, order.order_id))
