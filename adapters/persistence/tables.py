@@ -143,7 +143,7 @@ journal = Table(
     PrimaryKeyConstraint("account_id", "sequence"),
 )
 
-# Ids rise with time, but within one process only: lists go by the time first.
+# Ids rise with time, but within one process only: lists go by the time first, and so does the table itself.
 audit_records = Table(
     "audit_records",
     metadata,
@@ -154,9 +154,9 @@ audit_records = Table(
     _key("rpc"),
     _key("outcome"),
     _body(),
-    PrimaryKeyConstraint("audit_record_id"),
-    Index("ix_audit_records_time", "record_time", "audit_record_id"),
+    PrimaryKeyConstraint("record_time", "audit_record_id"),
     Index("ix_audit_records_account", "account_id", "record_time", "audit_record_id"),
+    sqlite_with_rowid=False,
 )
 
 

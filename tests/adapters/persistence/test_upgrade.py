@@ -26,7 +26,7 @@ from tests.support.postgres import postgres_server
 PROFILE = (
     b'{"account_id":"desk","version":3,"updated_time":null,"max_order_quantity":"5","max_order_notional":null,'
     b'"max_leverage":"2","short_selling":false,"max_short_quantity":null,"market_order_buffer":"0.02",'
-    b'"max_quote_age":"10"}'
+    b'"max_quote_age":"60"}'
 )
 
 

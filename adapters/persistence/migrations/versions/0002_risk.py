@@ -55,11 +55,10 @@ def _audit() -> None:
         text("rpc"),
         text("outcome"),
         body(),
-        key("audit_records", "audit_record_id"),
+        key("audit_records", "record_time", "audit_record_id"),
+        sqlite_with_rowid=False,
     )
-    page = "record_time", "audit_record_id"
-    _index("audit_records", "time", *page)
-    _index("audit_records", "account", "account_id", *page)
+    _index("audit_records", "account", "account_id", "record_time", "audit_record_id")
 
 
 def _index(table: str, name: str, *columns: str, where: "sa.ColumnElement[bool] | None" = None) -> None:
