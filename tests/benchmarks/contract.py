@@ -5,6 +5,7 @@ other order has. It is placed under RESTING_PRICE in a market that never closes.
 """
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from io import BytesIO
 from itertools import count
@@ -40,6 +41,7 @@ SERVICE: Final = "quantmesh.trading.v1.OrderService"
 SYMBOL: Final = "BTC/USD"
 RESTING_PRICE: Final = "1000"
 QUANTITY: Final = "0.001"
+_LOTS, _LOT = Decimal(QUANTITY), Decimal("0.00001")
 
 
 def path_of(method: str) -> str:
@@ -60,11 +62,13 @@ _numbers = count(1)
 
 
 def resting_order() -> NewOrder:
+    """No two of them look the same."""
+    number = next(_numbers)
     return NewOrder(
-        client_order_id=f"benchmark-{next(_numbers):09}",
+        client_order_id=f"benchmark-{number:09}",
         symbol=SYMBOL,
         side=SIDE_BUY,
-        quantity=QUANTITY,
+        quantity=str(_LOTS + number * _LOT),
         limit=LimitOrder(price=RESTING_PRICE),
         time_in_force=TIME_IN_FORCE_GTC,
     )

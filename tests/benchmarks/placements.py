@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from quantmesh.risk.v1.risk_profile_pb2 import RiskProfile
+from quantmesh.risk.v1.risk_profile_update_pb2 import UpdateRiskProfileRequest
+from quantmesh.risk.v1.risk_service_pb2_grpc import RiskServiceStub
 from tests.benchmarks.bench import Bench, Pair
 from tests.benchmarks.contract import placements, write_messages
 from tests.benchmarks.ghz import Load
@@ -25,8 +28,14 @@ ONE_CALLER = Shape(1_000, 1, 1)
 class PlaceOrderLoads:
     """Each turn has orders of its own. `accounts` take them by turns."""
 
-    def __init__(self, bench: Bench, pair: Pair, accounts: int, shape: Shape) -> None:
+    def __init__(
+        self, bench: Bench, pair: Pair, accounts: int, shape: Shape, limits: RiskProfile | None = None
+    ) -> None:
         self.accounts = create_accounts(pair.channel, accounts)
+        for account in self.accounts if limits else ():
+            RiskServiceStub(pair.channel).UpdateRiskProfile(
+                UpdateRiskProfileRequest(account_id=account, risk_profile=limits)
+            )
         self._bench, self._pair = bench, pair
         self._messages = pair.folder / "orders.bin"
         self._shape = shape._replace(calls=bench.sized(shape.calls))

@@ -17,7 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import bulk, fan_out, place_order, stalled, start_up
+from tests.benchmarks import bulk, fan_out, place_order, rules, stalled, start_up
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.ghz import Ghz, find_ghz
 from tests.benchmarks.processes import ROOT, BenchmarkFailed, PartMissing
@@ -26,12 +26,14 @@ from tests.benchmarks.report import Row, show, write
 _BUILD: Final = ROOT / "build"
 _BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "sqlite": place_order.on_sqlite,
+    "limits": place_order.within_every_limit,
     "postgresql": place_order.on_postgresql,
     "alone": place_order.alone,
     "batches": bulk.in_batches,
     "sessions": bulk.in_sessions,
     "fan-out": fan_out.to_a_thousand,
     "stalled": stalled.one_of_a_hundred,
+    "rules": rules.of_a_whole_profile,
     "start-up": start_up.after_a_million_orders,
 }
 
