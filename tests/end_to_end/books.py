@@ -84,9 +84,11 @@ async def read_books(client: Client, account_id: str) -> Books:
     )
 
 
-async def read_all(method: Callable[[Any], Awaitable[Any]], request: Any, name: str) -> list[Any]:
+async def read_all(
+    method: Callable[[Any], Awaitable[Any]], request: Any, name: str, page_size: int = _PAGE
+) -> list[Any]:
     """Everything that a list has, page by page; `name` is its field in the answers."""
-    request.page_size = _PAGE
+    request.page_size = page_size
     items: list[Any] = []
     while True:
         answer = await method(request)

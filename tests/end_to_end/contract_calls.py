@@ -29,6 +29,13 @@ METHODS: Final[dict[str, MethodDescriptor]] = {
 
 ACCOUNT: Final = "demo"
 _HERE: Final = {"account_id": ACCOUNT}
+_WHY: Final = {"reason": "a drill"}
+_SCOPES: Final[tuple[dict[str, Any], ...]] = (
+    {"all": {}},
+    {"account_id": ACCOUNT},
+    {"strategy": {"strategy_id": "momentum", **_HERE}},
+    {"symbol": {"symbol": "AAPL", **_HERE}},
+)
 _SPAN: Final = ("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z")
 
 
@@ -77,7 +84,36 @@ GOOD: Final[dict[str, list[dict[str, Any]]]] = {
     "AccountService/StreamPortfolio": [_HERE],
     "RiskService/GetRiskProfile": [_HERE],
     "RiskService/UpdateRiskProfile": [{**_HERE, "risk_profile": {"max_order_quantity": "1000"}}],
+    "RiskService/GetFirmRiskProfile": [{}],
+    "RiskService/UpdateFirmRiskProfile": [{"risk_profile": {"max_order_quantity": "1000000"}, **_WHY}],
     "RiskService/CheckOrder": [{**_HERE, "order": _order("c-1")}],
+    "RiskService/SizePosition": [
+        {**_HERE, "symbol": "AAPL", "side": "SIDE_BUY", **method}
+        for method in (
+            {"fixed_quantity": {"quantity": "10"}},
+            {"fixed_notional": {"notional": "1000"}},
+            {"percent_of_equity": {"percent": "5"}},
+            {"percent_risk": {"risk_percent": "1", "stop_price": "50"}},
+            {"volatility_target": {"risk_percent": "1"}},
+            {"kelly": {"win_rate_percent": "55", "payoff": "1.5", "fraction": "0.5"}},
+            {"equal_risk": {"risk_percent": "2", "position_count": 4, "stop_price": "50"}},
+        )
+    ],
+    "RiskService/GetExposure": [_HERE],
+    "RiskService/SetTradingState": [
+        {"scope": scope, "trading_state": "TRADING_STATE_HALTED", **_WHY} for scope in _SCOPES
+    ],
+    "RiskService/ListTradingStates": [_HERE],
+    "RiskService/EngageKillSwitch": [{"scope": scope, **_WHY} for scope in _SCOPES],
+    "RiskService/ReleaseKillSwitch": [{"kill_switch_id": "nobody", "expected_version": 1, **_WHY}],
+    "RiskService/GetKillSwitch": [{"kill_switch_id": "nobody"}],
+    "RiskService/ListKillSwitches": [_HERE],
+    "RiskService/ArmDeadManSwitch": [{"scope": scope, "timeout": "60s", **_WHY} for scope in _SCOPES],
+    "RiskService/RefreshDeadManSwitch": [{"dead_man_switch_id": "nobody"}],
+    "RiskService/DisarmDeadManSwitch": [{"dead_man_switch_id": "nobody", **_WHY}],
+    "RiskService/ListDeadManSwitches": [_HERE],
+    "RiskService/StreamRiskEvents": [_HERE],
+    "RiskService/ListAuditRecords": [_HERE],
     "MarketDataService/SearchInstruments": [{"query": "apple"}],
     "MarketDataService/GetInstrument": [{"symbol": "AAPL"}],
     "MarketDataService/ListInstruments": [{}],
@@ -114,6 +150,45 @@ CONTRADICTIONS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (
     ("MarketDataService/Subscribe", {"subscribe": {"depth": 5}}, "subscribe"),
     ("RiskService/UpdateRiskProfile", {"update_mask": "version"}, "update_mask.paths"),
     ("RiskService/UpdateRiskProfile", {"update_mask": "nothing"}, "update_mask.paths"),
+    ("RiskService/UpdateRiskProfile", {"update_mask": "tradingState"}, "update_mask.paths"),
+    ("RiskService/UpdateRiskProfile", {"update_mask": "orderRate.count"}, "update_mask.paths"),
+    (
+        "RiskService/UpdateRiskProfile",
+        {"risk_profile": {"symbol_limits": [{"symbol": "AAPL"}] * 2}},
+        "risk_profile.symbol_limits",
+    ),
+    ("RiskService/UpdateFirmRiskProfile", {"update_mask": "accountId"}, "update_mask.paths"),
+    ("RiskService/UpdateFirmRiskProfile", {"update_mask": "nothing"}, "update_mask.paths"),
+    ("RiskService/CheckOrder", {"order": {"expire_time": _SPAN[0]}}, "order.expire_time"),
+    ("RiskService/CheckOrder", {"order": {"post_only": True, "market": {}}}, "order.post_only"),
+    (
+        "RiskService/SizePosition",
+        {"volatility_target": {"risk_percent": "1", "bar_interval": "61s"}},
+        "volatility_target.bar_interval",
+    ),
+    (
+        "RiskService/SizePosition",
+        {"kelly": {"win_rate_percent": "55", "payoff": "1.5", "fraction": "1.1"}},
+        "kelly.fraction",
+    ),
+    (
+        "RiskService/SizePosition",
+        {"price": "100", "percent_risk": {"risk_percent": "1", "stop_price": "101"}},
+        "percent_risk.stop_price",
+    ),
+    (
+        "RiskService/SizePosition",
+        {"price": "100", "side": "SIDE_SELL", "percent_risk": {"risk_percent": "1", "stop_price": "100"}},
+        "percent_risk.stop_price",
+    ),
+    (
+        "RiskService/SizePosition",
+        {"price": "100", "equal_risk": {"risk_percent": "1", "position_count": 2, "stop_price": "101"}},
+        "equal_risk.stop_price",
+    ),
+    ("RiskService/EngageKillSwitch", {"flatten": True, "cancel_orders": False}, "request"),
+    ("RiskService/ArmDeadManSwitch", {"flatten": True, "cancel_orders": False}, "request"),
+    ("RiskService/ListAuditRecords", {"recorded_after": _SPAN[0], "recorded_before": _SPAN[0]}, "request"),
 )
 
 
@@ -135,10 +210,11 @@ class Rpc(NamedTuple):
         """A good request of each form."""
         return [ParseDict(content, GetMessageClass(self.method.input_type)()) for content in GOOD[self.name]]
 
-    async def first_answer(self, request: Message | bytes) -> Any:
-        """The answer, or the first one of a stream, which is then left."""
+    async def first_answer(self, request: Message | bytes, actor: str = "anonymous") -> Any:
+        """The answer, or the first one of a stream, which is then left. A call without a stream is `actor`'s."""
         if not self.method.server_streaming:
-            return await self.channel.unary_unary(self.path, *self._coding())(request)
+            metadata = (("x-quantmesh-actor", actor),)
+            return await self.channel.unary_unary(self.path, *self._coding())(request, metadata=metadata)
         if not self.method.client_streaming:
             return await _first(self.channel.unary_stream(self.path, *self._coding())(request))
         return await _first(self.channel.stream_stream(self.path, *self._coding())(iter([request])))

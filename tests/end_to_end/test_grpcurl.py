@@ -19,6 +19,7 @@ _ORDERS: Final = "quantmesh.trading.v1.OrderService"
 _ACCOUNTS: Final = "quantmesh.trading.v1.AccountService"
 _RISK: Final = "quantmesh.risk.v1.RiskService"
 _MARKET: Final = "quantmesh.marketdata.v1.MarketDataService"
+_HALT: Final = {"scope": {"strategy": {"strategy_id": "momentum", "account_id": "demo"}}, "reason": "a drill"}
 _ORDER: Final = {"client_order_id": "c-1", "symbol": "AAPL", "side": "SIDE_BUY", "quantity": "10"}
 
 
@@ -138,6 +139,20 @@ def test_a_rule_that_an_order_fails_is_shown_with_value_and_limit(grpcurl: Grpcu
         (f"{_ACCOUNTS}/ListAccounts", {}, "accounts"),
         (f"{_RISK}/GetRiskProfile", {"account_id": "demo"}, "risk_profile"),
         (f"{_RISK}/CheckOrder", {"account_id": "demo", "order": {**_ORDER, "market": {}}}, "results"),
+        (f"{_RISK}/GetFirmRiskProfile", {}, "risk_profile"),
+        (
+            f"{_RISK}/SizePosition",
+            {"account_id": "demo", "symbol": "AAPL", "side": "SIDE_BUY", "percent_of_equity": {"percent": "5"}},
+            "explanation",
+        ),
+        (f"{_RISK}/GetExposure", {"account_id": "demo"}, "exposure"),
+        (f"{_RISK}/SetTradingState", {**_HALT, "trading_state": "TRADING_STATE_HALTED"}, "state"),
+        (f"{_RISK}/ListTradingStates", {"account_id": "demo"}, "states"),
+        (f"{_RISK}/EngageKillSwitch", _HALT, "kill_switch"),
+        (f"{_RISK}/ListKillSwitches", {"account_id": "demo"}, "kill_switches"),
+        (f"{_RISK}/ArmDeadManSwitch", {**_HALT, "timeout": "3600s"}, "dead_man_switch"),
+        (f"{_RISK}/ListDeadManSwitches", {"account_id": "demo"}, "dead_man_switches"),
+        (f"{_RISK}/ListAuditRecords", {"account_id": "demo"}, "audit_records"),
         (f"{_MARKET}/SearchInstruments", {"query": "apple"}, "instruments"),
         (f"{_MARKET}/GetQuote", {"symbol": "AAPL"}, "quote"),
         (f"{_MARKET}/GetOrderBook", {"symbol": "BTC/USD", "depth": 3}, "order_book"),
@@ -164,7 +179,9 @@ def test_a_good_request_is_answered(method: str, request_: dict[str, Any], field
         (f"{_ORDERS}/StreamFills", {"account_id": "demo", "after_sequence": "99"}, "OutOfRange", "SEQUENCE_IN_FUTURE"),
         (f"{_ACCOUNTS}/GetAccount", {}, "InvalidArgument", "account_id"),
         (f"{_RISK}/UpdateRiskProfile", {"account_id": "demo"}, "InvalidArgument", "risk_profile"),
-        (f"{_RISK}/ListKillSwitches", {}, "Unimplemented", "NOT_IMPLEMENTED"),
+        (f"{_RISK}/GetKillSwitch", {"kill_switch_id": "x"}, "NotFound", "KILL_SWITCH_NOT_FOUND"),
+        (f"{_RISK}/EngageKillSwitch", {"scope": {"all": {}}}, "InvalidArgument", "reason"),
+        (f"{_RISK}/EngageKillSwitch", {"reason": "which?"}, "InvalidArgument", "scope"),
         (f"{_MARKET}/GetQuote", {"symbol": "NOBODY"}, "NotFound", "INSTRUMENT_NOT_FOUND"),
         ("quantmesh.strategy.v1.StrategyService/ListStrategies", {}, "Unimplemented", "NOT_IMPLEMENTED"),
     ],

@@ -3,7 +3,7 @@
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ _README: Final = (_ROOT / "README.md").read_text(encoding="utf-8")
 _COOKBOOK: Final = _README.partition("## Calling it with grpcurl")[2].partition("## What is guaranteed")[0]
 _STATUS: Final = _README.partition("## Status of each RPC")[2].partition("Limits within")[0]
 _ADDRESS: Final = "127.0.0.1:50051"
+_SWITCH_ID: Final = re.compile(r'"(kill_switch_id|dead_man_switch_id)": ?"(\w+)"')
 _STREAM_SECONDS: Final = 4
 _CALL_SECONDS: Final = 20
 # grpcurl's exit status is 64 and the gRPC code: a stream is ended by its deadline.
@@ -48,15 +49,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.requires("grpcurl")
 def test_every_command_of_the_cookbook_does_what_it_says(address: str) -> None:
     commands = [command for block in _blocks("sh") for command in _commands(block)]
-    assert len(commands) >= 40
+    assert len(commands) >= 60
+    given: dict[str, str] = {}
     with ThreadPoolExecutor() as pool:
         streams = []
-        for command in commands:
+        for command in (_with_ids(command, given) for command in commands):
             if _never_ends(command):
                 streams.append((command, pool.submit(_run, command, address, _STREAM_SECONDS)))
                 continue
             done = _run(command, address, _CALL_SECONDS)
             assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+            given |= _SWITCH_ID.findall(done.stdout)
         for command, stream in streams:
             ended = stream.result()
             assert ended.returncode == _DEADLINE_EXCEEDED, f"{shlex.join(command)}\n{ended.stderr}"
@@ -111,6 +114,14 @@ def _commands(block: str) -> Iterator[list[str]]:
         else:
             words.append(word)
     yield words
+
+
+def _with_ids(command: Sequence[str], given: Mapping[str, str]) -> list[str]:
+    """The command with the ids of switches that this server gave, where the README shows those of another."""
+    return [
+        _SWITCH_ID.sub(lambda shown: f'"{shown[1]}":"{given[shown[1]]}"', argument) if given else argument
+        for argument in command
+    ]
 
 
 def _never_ends(command: Sequence[str]) -> bool:

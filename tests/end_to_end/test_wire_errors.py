@@ -9,6 +9,7 @@ import pytest_asyncio
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
+from quantmesh.risk.v1.scope_pb2 import Scope, StrategyScope, SymbolScope
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest, ListAccountsRequest
 from quantmesh.trading.v1.order_pb2 import ORDER_STATUS_NEW
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrdersRequest
@@ -23,6 +24,7 @@ _GARBAGE: Final = b"\xff\xff\xff\xff garbage"
 _LARGEST: Final = 4 * 1024 * 1024
 _MOST_GROWTH_MIB: Final = 96
 _FAR_FUTURE: Final = 10**9
+_VERSIONED: Final = ("UpdateRiskProfile", "UpdateFirmRiskProfile", "SetTradingState")
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,11 @@ async def test_a_message_that_is_far_too_large_is_not_even_read(client: Client) 
 # -- well-formed, but of something that is not there --------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in with_field("account_id") if "CreateAccount" not in name])
+# What was asked of an account that is not there is in the audit too, and can be read.
+_NEED_NO_ACCOUNT: Final = {"AccountService/CreateAccount", "RiskService/ListAuditRecords"}
+
+
+@pytest.mark.parametrize("name", [name for name in with_field("account_id") if name not in _NEED_NO_ACCOUNT])
 async def test_an_account_that_is_not_there_is_one_that_the_caller_may_not_use(name: str, client: Client) -> None:
     rpc = Rpc(client.channel, name)
     for request in rpc.good_requests():
@@ -106,6 +112,34 @@ async def test_an_account_that_is_not_there_is_one_that_the_caller_may_not_use(n
         refused = await _refused(rpc, request)
         assert refused.code is grpc.StatusCode.PERMISSION_DENIED
         assert refused.reason == "ACCOUNT_NOT_AVAILABLE"
+
+
+@pytest.mark.parametrize("name", with_field("scope"))
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(account_id="nobody"),
+        Scope(strategy=StrategyScope(strategy_id="momentum", account_id="nobody")),
+        Scope(symbol=SymbolScope(symbol="AAPL", account_id="nobody")),
+    ],
+    ids=["account", "strategy", "symbol"],
+)
+async def test_nor_may_a_scope_name_one(name: str, scope: Scope, client: Client) -> None:
+    rpc = Rpc(client.channel, name)
+    request = rpc.good_requests()[0]
+    request.scope.CopyFrom(scope)
+    refused = await _refused(rpc, request)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ACCOUNT_NOT_AVAILABLE")
+
+
+@pytest.mark.parametrize("name", [f"RiskService/{name}" for name in _VERSIONED])
+async def test_what_was_changed_since_it_was_read_stays_as_it_is(name: str, client: Client) -> None:
+    rpc = Rpc(client.channel, name)
+    request = rpc.good_requests()[0]
+    request.expected_version = _FAR_FUTURE
+    refused = await _refused(rpc, request)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.ABORTED, "VERSION_MISMATCH")
+    assert refused.metadata["expected_version"] == str(_FAR_FUTURE)
 
 
 @pytest.mark.parametrize("name", with_field("page_token"))
@@ -143,6 +177,11 @@ async def test_a_cursor_from_the_future_is_refused_with_the_present_one(name: st
         ("OrderService/ListFills", {"order_id": "nobody"}, "ORDER_NOT_FOUND"),
         ("OrderService/ListOrderEvents", {"order_id": "nobody"}, "ORDER_NOT_FOUND"),
         ("AccountService/CreateAccount", {"broker": "nobody"}, "BROKER_NOT_FOUND"),
+        ("RiskService/SizePosition", {"symbol": "NOBODY"}, "INSTRUMENT_NOT_FOUND"),
+        ("RiskService/GetKillSwitch", {"kill_switch_id": "nobody"}, "KILL_SWITCH_NOT_FOUND"),
+        ("RiskService/ReleaseKillSwitch", {"kill_switch_id": "nobody"}, "KILL_SWITCH_NOT_FOUND"),
+        ("RiskService/RefreshDeadManSwitch", {"dead_man_switch_id": "nobody"}, "DEAD_MAN_SWITCH_NOT_FOUND"),
+        ("RiskService/DisarmDeadManSwitch", {"dead_man_switch_id": "nobody"}, "DEAD_MAN_SWITCH_NOT_FOUND"),
         ("MarketDataService/GetInstrument", {"symbol": "NOBODY"}, "INSTRUMENT_NOT_FOUND"),
         ("MarketDataService/GetQuote", {"symbol": "NOBODY"}, "INSTRUMENT_NOT_FOUND"),
         ("MarketDataService/GetOrderBook", {"symbol": "NOBODY"}, "INSTRUMENT_NOT_FOUND"),

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar
 
 import grpc
 
+from quantmesh.risk.v1.risk_profile_pb2 import SELF_MATCH_ACTION_ALLOW, RiskProfile
+from quantmesh.risk.v1.risk_profile_update_pb2 import UpdateRiskProfileRequest
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest
 from quantmesh.trading.v1.order_change_pb2 import CancelOrderRequest, CancelOrdersRequest, ReplaceOrderRequest
 from quantmesh.trading.v1.order_pb2 import NewOrder
@@ -91,6 +93,10 @@ class Traders:
             account_id=self.account_id, broker="paper", base_currency="USD", starting_cash=STARTING_CASH
         )
         await client.accounts.CreateAccount(request)
+        both_sides = RiskProfile(self_match_action=SELF_MATCH_ACTION_ALLOW)
+        await client.risk.UpdateRiskProfile(
+            UpdateRiskProfileRequest(account_id=self.account_id, risk_profile=both_sides)
+        )
         self._mix.listed = await markets(client)
 
     async def trade(self, client: Client, steps: int | None = None) -> None:

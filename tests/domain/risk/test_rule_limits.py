@@ -107,8 +107,8 @@ EDGES = {
     "a quote": Edge("QUOTE_PRESENT", {"quote": QUOTE}, {"quote": None}),
     "the age of a quote": Edge(
         "QUOTE_FRESH",
-        {"now": START + timedelta(seconds=10)},
-        {"now": START + timedelta(seconds=10, microseconds=1)},
+        {"now": START + timedelta(seconds=60)},
+        {"now": START + timedelta(seconds=60, microseconds=1)},
     ),
     "a rate": Edge("CURRENCY_RATE", {"rate": D(1)}, {"rate": None}),
     "an account that can be valued": Edge("CURRENCY_RATE", {"rate": D(1)}, {"before": None, "missing": "EUR"}),

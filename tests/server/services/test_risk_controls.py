@@ -1,6 +1,8 @@
 """Kill switches, trading states, dead-man switches and the firm's ceiling, as a client sees them."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,10 +17,11 @@ from quantmesh.risk.v1 import trading_state_pb2 as states
 from quantmesh.risk.v1.risk_profile_pb2 import GetRiskProfileRequest, RiskProfile
 from quantmesh.risk.v1.risk_profile_update_pb2 import GetFirmRiskProfileRequest, UpdateFirmRiskProfileRequest
 from quantmesh.risk.v1.scope_pb2 import AllScope, Scope, StrategyScope, SymbolScope
+from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest, ListPositionsRequest
 from quantmesh.trading.v1.order_pb2 import CANCEL_REASON_KILL_SWITCH, ORDER_STATUS_PENDING_CANCEL
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
 from quantmesh.type.v1.trading_state_pb2 import TRADING_STATE_ACTIVE, TRADING_STATE_HALTED, TRADING_STATE_REDUCING
-from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted, until
+from tests.server.rig import ACCOUNT, Rig, application, limit, refusal, scripted, until
 
 CODE = grpc.StatusCode
 EVERYTHING = Scope(all=AllScope())
@@ -62,6 +65,15 @@ async def set_state(rig: Rig, state: Any, scope: Scope = THE_ACCOUNT, **more: An
 async def placing(rig: Rig, client_order_id: str = "y") -> Any:
     order = limit(client_order_id, strategy_id="momentum")
     return await refusal(rig.client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=order)))
+
+
+async def until_shown(call: Callable[[], Any], field: str, *, any_of_it: bool) -> None:
+    """Return once the answer has something in `field`, or has nothing in it any more."""
+    for _ in range(400):
+        if bool(getattr(await call(), field)) is any_of_it:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{field} did not come to that")
 
 
 # -- kill switches ----------------------------------------------------------------------------------------
@@ -203,6 +215,29 @@ async def test_many_callers_who_place_and_engage_at_once_leave_nothing_open() ->
         assert {len(answer.outcomes) for answer in answers} == {accepted}
         cancelled = {order_id for verb, order_id in rig.broker.handed if verb == "cancel"}
         assert cancelled == set(rig.broker.submitted)
+
+
+async def test_the_paper_broker_is_stopped_and_flattened_on_sqlite_and_stays_so_after_a_restart(tmp_path: Path) -> None:
+    stored = {"database": f"sqlite:///{tmp_path / 'q.db'}"}
+    async with application(tmp_path, **stored) as (_, client):
+        await client.accounts.CreateAccount(
+            CreateAccountRequest(account_id=ACCOUNT, broker="paper", base_currency="USD", starting_cash="1000000")
+        )
+        for name, more in (("market", {"market": {}}), ("rests", {"price": "1"})):
+            order = limit(name, symbol="BTC/USD", quantity="0.5", **more)
+            await client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=order))
+        positions = ListPositionsRequest(account_id=ACCOUNT)
+        await until_shown(lambda: client.accounts.ListPositions(positions), "positions", any_of_it=True)
+        request = kill.EngageKillSwitchRequest(scope=EVERYTHING, reason="enough", flatten=True)
+        switch = (await client.risk.EngageKillSwitch(request)).kill_switch
+        await until_shown(lambda: client.accounts.ListPositions(positions), "positions", any_of_it=False)
+    async with application(tmp_path, **stored) as (_, client):
+        got = await client.risk.GetKillSwitch(kill.GetKillSwitchRequest(kill_switch_id=switch.kill_switch_id))
+        assert (got.kill_switch.engaged, got.kill_switch.open_order_count) == (True, 0)
+        assert [outcome.state for outcome in got.outcomes] == [kill.KILL_SWITCH_ORDER_STATE_CANCELED]
+        order = limit("after", symbol="BTC/USD", quantity="0.5", price="1")
+        refused = await refusal(client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=order)))
+        assert refused.rules == ["KILL_SWITCH"]
 
 
 # -- trading states ---------------------------------------------------------------------------------------
