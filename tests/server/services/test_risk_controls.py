@@ -234,7 +234,8 @@ async def test_the_paper_broker_is_stopped_and_flattened_on_sqlite_and_stays_so_
     async with application(tmp_path, **stored) as (_, client):
         got = await client.risk.GetKillSwitch(kill.GetKillSwitchRequest(kill_switch_id=switch.kill_switch_id))
         assert (got.kill_switch.engaged, got.kill_switch.open_order_count) == (True, 0)
-        assert [outcome.state for outcome in got.outcomes] == [kill.KILL_SWITCH_ORDER_STATE_CANCELED]
+        # The market order too, if the market was too thin to fill all of it.
+        assert {outcome.state for outcome in got.outcomes} == {kill.KILL_SWITCH_ORDER_STATE_CANCELED}
         order = limit("after", symbol="BTC/USD", quantity="0.5", price="1")
         refused = await refusal(client.orders.PlaceOrder(PlaceOrderRequest(account_id=ACCOUNT, order=order)))
         assert refused.rules == ["KILL_SWITCH"]
