@@ -4,7 +4,6 @@ A field that the domain gains later needs a default there; then bodies from befo
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, fields
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, get_type_hints
@@ -45,34 +44,23 @@ _CONTROLS: Final[Mapping[str, Callable[[bytes], Control]]] = {
     name: Decoder(kind).decode for kind, name in _KINDS.items()
 }
 
-# An event's keys and its order are columns of their own; the rest is the body, without what says nothing.
-_DETAILS = tuple(field for field in fields(Event) if field.name not in {"account_id", "sequence", "order"})
 
-
-def _body_of(kind: type, details: "Iterable[Field[Any]]") -> Any:
-    """A struct of these fields of `kind`."""
-    types = get_type_hints(kind)
-    given = [(field.name, types[field.name], *_default(field)) for field in details]
+def _body_of(kind: Any, names: Iterable[str]) -> Any:
+    """A struct of these fields of the named tuple `kind`; what says nothing is left out of its JSON."""
+    types, defaults = get_type_hints(kind), kind._field_defaults
+    given = [(name, types[name], defaults[name]) if name in defaults else (name, types[name]) for name in names]
     return defstruct(f"_{kind.__name__}Body", given, omit_defaults=True, frozen=True)
 
 
-def _default(field: "Field[Any]") -> tuple[Any, ...]:
-    return () if field.default is MISSING else (field.default,)
-
-
+# An event's keys and its order are columns of their own; the rest is the body.
+_DETAILS = tuple(name for name in Event._fields if name not in {"account_id", "sequence", "order"})
 _EventBody = _body_of(Event, _DETAILS)
-_details = attrgetter(*(field.name for field in _DETAILS))
+_details = attrgetter(*_DETAILS)
 _decode_details = Decoder(_EventBody).decode
 
 # What an audit record's filters take are columns, which come first; this is the rest.
 _FILTERED = 6
-_AUDIT_TYPES = get_type_hints(AuditRecord)
-_AuditBody = defstruct(
-    "_AuditBody",
-    [(name, _AUDIT_TYPES[name]) for name in AuditRecord._fields[_FILTERED:]],
-    omit_defaults=True,
-    frozen=True,
-)
+_AuditBody = _body_of(AuditRecord, AuditRecord._fields[_FILTERED:])
 _decode_audit_body = Decoder(_AuditBody).decode
 
 

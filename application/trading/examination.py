@@ -1,8 +1,9 @@
 """Holding an order against every rule, on the account as it is at this moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from application.trading.account_book import AccountBook, count, exposure, open_amount
 from domain.decimals import ZERO
@@ -18,8 +19,7 @@ from domain.trading.value_objects.order_terms import OrderTerms
 _OWN = "own order that it could trade with, which an order in a group or a replace can't wait for"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedOrder:
+class CheckedOrder(NamedTuple):
     """What every rule said about an order, and the margin without and with it (None: cannot be valued).
 
     An order that passes has `results` only if an explanation was asked for.

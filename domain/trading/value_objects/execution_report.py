@@ -1,8 +1,8 @@
 """What a broker says about an order, in FIX terms. Reports may come late, twice and out of order."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.terms import Term
 from domain.trading.value_objects.order_type import Liquidity
@@ -28,8 +28,7 @@ class ExecType(Term):
     ABSENT = "ABSENT"
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionReport:
+class ExecutionReport(NamedTuple):
     """One report about the order `order_id`, which is also the client id that the broker was given.
 
     TRADE carries `execution_id`, `quantity`, `price`, `fee`, `fee_currency`, `liquidity`.

@@ -1,7 +1,6 @@
 """Where this system differs from FIX 4.4's matrices: each difference with its reason, held as strictly as they are."""
 
 from collections.abc import Sequence
-from dataclasses import replace as replace_field
 
 import pytest
 
@@ -115,7 +114,7 @@ def test_e_1_a_reports_on_an_order_that_was_never_sent_from_here_change_nothing(
     order = desk.place()
     desk.report(ExecType.NEW)
     before = desk.records.sequence
-    desk.tell(replace_field(desk.says(ExecType.TRADE, execution_id="phoned"), order_id="not ours"))
+    desk.tell(desk.says(ExecType.TRADE, execution_id="phoned")._replace(order_id="not ours"))
     assert desk.records.sequence == before
     assert desk.order().order_id == order.order_id
 
