@@ -62,7 +62,8 @@ async def test_a_call_of_the_firms_is_carried_out_and_recorded_though_its_caller
         second.cancel()
         journal.gate.set()
         await until(lambda: not rig.lifecycle.under_way)
-        assert [record.outcome for record in await records(rig)] == [ALLOWED, DENIED]
+        # Which of the two came first, only the network knows.
+        assert sorted(record.outcome for record in await records(rig)) == sorted([ALLOWED, DENIED])
 
 
 @pytest.mark.parametrize("point", ["journal_begin", "journal_insert_done", "journal_commit"])
