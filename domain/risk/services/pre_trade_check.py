@@ -7,7 +7,7 @@ off. `passes` only decides, `check` tells what every rule measured; a rule itsel
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 from domain.decimals import ZERO, plain, settle
@@ -40,8 +40,16 @@ class RuleResult(NamedTuple):
         """One sentence for a person."""
         if self.value is None:
             return f"{self.says}: not available"
-        value = f"{self.says}: {shown(self.value)} {self.unit}".rstrip()
+        value = f"{self.says}: {_rounded(self.value)} {self.unit}".rstrip()
         return value if self.limit is None else f"{value}, limit {shown(self.limit)} {self.unit}".rstrip()
+
+
+_READABLE = Context(prec=12)
+
+
+def _rounded(value: Value) -> str:
+    """As a person reads it: a quotient has no end."""
+    return shown(_READABLE.plus(value) if isinstance(value, Decimal) else value)
 
 
 def shown(value: Value) -> str:
