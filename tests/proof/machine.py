@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import product
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
@@ -21,12 +22,15 @@ from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.commands.replace_order_command import Change, ReplaceOrder
 from domain.errors import DomainError, OrderNotPlaced, Unavailable
 from domain.risk.aggregates.kill_switch import KillSwitch
-from domain.risk.value_objects.scope import Scope
+from domain.risk.value_objects.limits import SelfMatchAction
+from domain.risk.value_objects.scope import Scope, of_account
 from domain.risk.value_objects.trading_state import TradingState
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_terms import OrderTerms
+from domain.trading.value_objects.order_type import Side
 from tests.proof.ideas import (
     Idea,
+    accounts,
     asks,
     decisions,
     doings,
@@ -34,7 +38,9 @@ from tests.proof.ideas import (
     move,
     percents,
     profiles,
+    sides,
     sizes,
+    symbols,
     troubles,
     whichever,
 )
@@ -83,6 +89,21 @@ class RiskCoreMachine(RuleBasedStateMachine):
     @rule(idea=ideas, times=st.integers(2, 6))
     def callers_want_the_same(self, idea: Idea, times: int) -> None:
         self._moves([("place", idea)] * times)
+
+    @rule(account_id=accounts, symbol=symbols, side=sides)
+    def somebody_is_stopped_with_a_position(self, account_id: str, symbol: str, side: Side) -> None:
+        self._moves([("place", Idea(account_id, symbol, side, 20, None))])
+        self._run(self.site.idle())
+        self._answer_everything()
+        for ticket in list(self.site.venue.tickets.values()):
+            self.site.venue.fill(ticket, ticket.left, late=False)
+        self._moves([("engage", of_account(account_id), True, True)])
+
+    @rule(account_id=accounts, symbol=symbols, side=sides)
+    def somebodys_own_orders_meet(self, account_id: str, symbol: str, side: Side) -> None:
+        idea = Idea(account_id, symbol, side, 20, 100)
+        aside = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
+        self._moves([("limit", account_id, aside), ("place", idea), ("place", replace(idea, side=side.opposite))])
 
     @rule(many=st.lists(doings, min_size=1, max_size=4))
     def the_venue_does(self, many: list[tuple[Any, ...]]) -> None:
@@ -209,9 +230,7 @@ class RiskCoreMachine(RuleBasedStateMachine):
         self._execute(UpdateRiskProfile(account_id, BOSS, changes))
 
     def _limit_all(self, changes: dict[str, Any]) -> None:
-        rest = {"order_rate": None, "duplicate_window": None}
-        match = changes["self_match_action"]
-        after = Limits.of(_Fields(changes | rest | {"self_match_action": match}))
+        after = Limits.of(SimpleNamespace(order_rate=None, duplicate_window=None, **changes))
         change = partial(self.site.desk.update_firm_profile, changes, BOSS)
         self._begin(lambda: self._asking(self.judge.firm, after, change))
 
@@ -225,18 +244,25 @@ class RiskCoreMachine(RuleBasedStateMachine):
     async def _engaging(self, scope: Scope, cancels: bool, flattens: bool) -> None:
         before = self.judge.kills[scope].now[-1]
         after = Kill(True, cancels or before.cancels, flattens or before.flattens)
-        troubles, sound = self.troubles, self.site.store_is_sound
+        calm = self._calm_as()
         requested = {id: order.cancels for _, id, order in self.judge.orders()}
         engage = self.site.desk.kill_switches.engage
         change = partial(engage, scope, "enough", BOSS, cancel_orders=cancels, flatten=flattens)
         answer = await self._asking(self.judge.kills[scope], after, change)
-        if answer is None or not answer.view.kill.cancel_orders or not sound or troubles != self.troubles:
+        if answer is None or not answer.view.kill.cancel_orders or calm is None or calm != self._calm_as():
             return
         self.judge.catch_up()
         for account_id, id, order in self.judge.orders():
             canceled = order.cancel_asked or order.cancels > requested.get(id, 0)
             if order.is_open and covers(scope, account_id, order.terms) and not canceled and not order.flattens:
                 self.judge.faults.append(f"{id} is open after its kill switch was answered, and has no cancel")
+
+    def _calm_as(self) -> tuple[object, ...] | None:
+        """The same as before when no account was read back meanwhile, nor was anything broken; None if something is."""
+        writers = self.site.engine.writers("venue")
+        if not self.site.store_is_sound or any(writer.recovering for writer in writers):
+            return None
+        return self.troubles, *(writer.book for writer in writers)
 
     def _release(self, which: int) -> None:
         stored = self.site.database.state.controls.values()
@@ -374,10 +400,3 @@ class RiskCoreMachine(RuleBasedStateMachine):
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
         self.loop.run_until_complete(work)
-
-
-class _Fields:
-    """A mapping's values as attributes."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update(values)

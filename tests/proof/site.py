@@ -115,7 +115,5 @@ class Site:
 
     @property
     def store_is_sound(self) -> bool:
-        """Whether nothing is wrong with it, nor was just now."""
         waits = self.journal.waiting or not self.journal.gate.is_set() or not self.answering.is_set()
-        recovering = any(writer.recovering for writer in self.engine.writers("venue"))
-        return not (waits or recovering or self.journal.faults)
+        return not (waits or self.journal.faults)

@@ -238,7 +238,7 @@ def test_a_profile_without_limits_leaves_out_the_rules_that_are_off() -> None:
         (
             "PRICE_COLLAR_PERCENT",
             {"price": "60"},
-            "price beyond the quote: 19.760479041916167665 percent, limit 5 percent",
+            "price beyond the quote: 19.7604790419 percent, limit 5 percent",
         ),
         (
             "MAX_POSITION",
