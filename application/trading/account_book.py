@@ -25,6 +25,7 @@ from domain.risk.services.margin import OpenOrders, worst_while_pending
 from domain.risk.value_objects.limits import RateLimit
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.aggregates.portfolio import Portfolio
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import Event, EventType
@@ -181,6 +182,8 @@ class AccountBook:
     def change(self, order: Order, type: EventType, changes: dict[str, Any], **details: Any) -> Order:
         """Record that `order` changed."""
         after = order.changed(self.now, self.next_sequence, **changes)
+        if after.terms is not order.terms or after.state is OrderStatus.REJECTED:
+            self.look_alikes.change(after)
         self.record(type, after, **details)
         return after
 

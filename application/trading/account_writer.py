@@ -159,6 +159,7 @@ class AccountWriter:
         # They stay in the inbox until they are decided: whoever ends the task meanwhile can refuse them.
         items = list(islice(self._inbox, _BATCH))
         self._more_waits = len(self._inbox) > len(items)
+        limits = self._book.limits
         try:
             await self._prepare([item.command for item in items])
         except (JournalUnavailable, Unavailable):
@@ -168,6 +169,10 @@ class AccountWriter:
         for _ in items:
             self._decide(self._inbox.popleft())
             if self.recovering:
+                break
+            if self._book.limits is not limits:
+                # The rest is prepared anew: other limits may need other things in memory.
+                self._more_waits = bool(self._inbox)
                 break
         self._parts.committer.want()
         await asyncio.sleep(0)

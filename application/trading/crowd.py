@@ -19,12 +19,12 @@ class Crowd:
     def __init__(self) -> None:
         self._came = 0
         self._expected = 0
-        self._complete: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def came(self) -> None:
         """One caller more waits for a decision."""
         self._came += 1
-        if self._came >= self._expected and self._complete is not None:
+        if self._came >= self._expected and self._waiting:
             self._open()
 
     def answered(self, callers: int) -> None:
@@ -33,26 +33,29 @@ class Crowd:
 
     async def gathered(self) -> None:
         """Return once those are here who are expected, or nobody came for a while, or it has taken too long."""
-        if self._complete is None:
+        if not self._waiting:
             if self._expected < _CROWD or self._came >= self._expected:
                 self._came = 0
                 return
-            self._complete = asyncio.get_running_loop().create_future()
-            self._look(0, 0, 0)
-        await asyncio.shield(self._complete)
+            asyncio.get_running_loop().call_soon(self._look, 0, 0, 0)
+        # One each: who is cancelled takes nobody along.
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(opened)
+        await opened
 
     def _look(self, looks: int, quiet: int, seen: int) -> None:
-        if self._complete is None:
+        if not self._waiting:
             return
         quiet = quiet + 1 if self._came and self._came == seen else 0
         if self._came >= self._expected or quiet == _QUIET_LOOKS or looks == _MOST_LOOKS:
             self._open()
         else:
-            loop = self._complete.get_loop()
+            loop = asyncio.get_running_loop()
             loop.call_later(_LOOK_SECONDS, self._look, looks + 1, quiet, self._came)
 
     def _open(self) -> None:
-        complete, self._complete = self._complete, None
         self._came = 0
-        if complete is not None:
-            complete.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for opened in waiting:
+            if not opened.done():
+                opened.set_result(None)

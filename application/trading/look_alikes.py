@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.order_terms import OrderTerms
 
 _Look: TypeAlias = tuple[Any, ...]
@@ -26,12 +27,13 @@ def _look(terms: OrderTerms) -> _Look:
 
 
 class LookAlikes:
-    """`known_from`: every order placed since then is in here. Nothing is kept while nobody asks."""
+    """Each by its present terms. `known_from`: every order placed since then is in here; None while nobody asks."""
 
     def __init__(self) -> None:
         self.known_from: datetime | None = None
-        self._placed: deque[tuple[datetime, _Look, str]] = deque()
-        self._newest: dict[_Look, tuple[datetime, str]] = {}
+        self._placed: deque[tuple[datetime, str]] = deque()
+        self._looks: dict[str, _Look] = {}
+        self._alike: dict[_Look, dict[str, None]] = {}
 
     def knows(self, since: datetime) -> bool:
         return self.known_from is not None and self.known_from <= since
@@ -39,36 +41,44 @@ class LookAlikes:
     def load(self, orders: Iterable[Order], since: datetime) -> None:
         """Be what `orders`, all that were placed since then, oldest first, say."""
         self._placed.clear()
-        self._newest.clear()
+        self._looks.clear()
+        self._alike.clear()
         self.known_from = since
         for order in orders:
             self.add(order)
 
     def add(self, order: Order) -> None:
         if self.known_from is not None:
-            look = _look(order.terms)
-            self._placed.append((order.created_time, look, order.order_id))
-            self._newest[look] = (order.created_time, order.order_id)
+            self._placed.append((order.created_time, order.order_id))
+            self._keep(order)
+
+    def change(self, order: Order) -> None:
+        """Its terms are others now, or its broker has rejected it."""
+        if order.order_id in self._looks:
+            self.remove(order)
+            if order.state is not OrderStatus.REJECTED:
+                self._keep(order)
 
     def remove(self, order: Order) -> None:
-        """Undo the last `add`; of others that look the same, the newest before it stands again."""
-        if self.known_from is None:
-            return
-        self._placed.pop()
-        look = _look(order.terms)
-        self._newest.pop(look, None)
-        newest = next((entry for entry in reversed(self._placed) if entry[1] == look), None)
-        if newest is not None:
-            self._newest[look] = newest[0], newest[2]
+        """As if it had never been placed."""
+        self._forget(order.order_id)
 
     def find(self, terms: OrderTerms, now: datetime, window: Decimal, without: str = "") -> str:
         """The id of an order, not `without`, that looks the same and was placed in the last `window` seconds."""
         since = now - timedelta(seconds=float(window))
         while self._placed and self._placed[0][0] < since:
-            placed, look, _ = self._placed.popleft()
-            newest = self._newest.get(look)
-            if newest is not None and newest[0] == placed:
-                del self._newest[look]
+            self._forget(self._placed.popleft()[1])
             self.known_from = since
-        time, order_id = self._newest.get(_look(terms), (None, ""))
-        return order_id if time is not None and time >= since and order_id != without else ""
+        return next((order_id for order_id in self._alike.get(_look(terms), ()) if order_id != without), "")
+
+    def _keep(self, order: Order) -> None:
+        look = self._looks[order.order_id] = _look(order.terms)
+        self._alike.setdefault(look, {})[order.order_id] = None
+
+    def _forget(self, order_id: str) -> None:
+        look = self._looks.pop(order_id, None)
+        alike = self._alike.get(look) if look is not None else None
+        if look is not None and alike is not None:
+            alike.pop(order_id, None)
+            if not alike:
+                del self._alike[look]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from application.ports.broker import Broker, BrokerUnavailable
 from application.ports.clock import Clock
@@ -34,6 +35,14 @@ class WatchSettings:
     absence_proof: float = 2.0
     ask_interval: float = 0.5
     late_submission: float = 60.0
+
+
+class _Due(NamedTuple):
+    """When an order's request has been silent for too long, and which replace was asked for by then."""
+
+    time: datetime
+    order_id: str
+    replace_version: int
 
 
 _NEVER_ACKNOWLEDGED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN})
@@ -59,8 +68,9 @@ class RequestWatch:
         self._current = current
         self._report = report
         self._may_leave = may_leave
-        self._due: deque[tuple[datetime, str]] = deque()
-        self._newest: dict[str, datetime] = {}
+        self._due: deque[_Due] = deque()
+        self._newest: dict[str, _Due] = {}
+        self._silent: dict[str, int] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._submitted: set[str] = set()
 
@@ -70,8 +80,9 @@ class RequestWatch:
 
     def expect_answer(self, order: Order) -> None:
         """A request about `order`, as it now stands, goes to the broker."""
-        due = self._clock.now() + timedelta(seconds=self._settings.answer_timeout)
-        self._due.append((due, order.order_id))
+        time = self._clock.now() + timedelta(seconds=self._settings.answer_timeout)
+        due = _Due(time, order.order_id, order.replace_version)
+        self._due.append(due)
         self._newest[order.order_id] = due
         if order.state is OrderStatus.PENDING_NEW:
             self._submitted.add(order.order_id)
@@ -79,10 +90,11 @@ class RequestWatch:
     def check(self) -> None:
         """Look at the requests whose time is up. Called now and then."""
         now = self._clock.now()
-        while self._due and self._due[0][0] <= now:
-            due, order_id = self._due.popleft()
+        while self._due and self._due[0].time <= now:
+            due = self._due.popleft()
+            order_id = due.order_id
             self._submitted.discard(order_id)
-            is_newest = self._newest.get(order_id) == due
+            is_newest = self._newest.get(order_id) is due
             if is_newest:
                 del self._newest[order_id]
             order = self._current(order_id)
@@ -92,6 +104,8 @@ class RequestWatch:
                 self._report(self._say(order, ExecType.UNCLEAR, "the broker did not answer in time"))
             elif not is_newest and order.state is not OrderStatus.UNKNOWN:
                 continue  # about an earlier request; the present one has its own time
+            if is_newest:
+                self._silent[order_id] = due.replace_version
             self._ask(order_id)
 
     async def reconcile(self, order_id: str) -> None:
@@ -112,13 +126,18 @@ class RequestWatch:
                 if order.order_id not in self._submitted:
                     self._ask(order.order_id, submit_if_absent=True)
             elif _unanswered(order):
+                self._silent[order.order_id] = order.replace_version
                 self._ask(order.order_id)
 
     def _ask(self, order_id: str, submit_if_absent: bool = False) -> None:
         if order_id not in self._asking:
             task = asyncio.create_task(self._find_out(order_id, submit_if_absent), name=f"ask about {order_id}")
             self._asking[order_id] = task
-            task.add_done_callback(lambda _: self._asking.pop(order_id, None))
+            task.add_done_callback(lambda _: self._asked(order_id))
+
+    def _asked(self, order_id: str) -> None:
+        self._asking.pop(order_id, None)
+        self._silent.pop(order_id, None)
 
     async def _find_out(self, order_id: str, submit_if_absent: bool) -> None:
         absent_since: datetime | None = None
@@ -170,7 +189,8 @@ class RequestWatch:
         self._refuse_replace(order, "the broker does not know the order")
 
     def _refuse_replace(self, order: Order, why: str) -> None:
-        if order.replace_terms is not None:
+        # A replace that was sent just now, or is still being committed, has its time before it.
+        if order.replace_terms is not None and self._silent.get(order.order_id) == order.replace_version:
             self._report(self._say(order, ExecType.REPLACE_REJECTED, why, order.replace_version))
 
     def _submit_late(self, order: Order) -> None:

@@ -251,6 +251,8 @@ class RiskCoreMachine(RuleBasedStateMachine):
         answer = await self._asking(self.judge.kills[scope], after, change)
         if answer is None or not answer.view.kill.cancel_orders or calm is None or calm != self._calm_as():
             return
+        if self.site.engine.controls.get(answer.view.kill.kill_switch_id) is None:
+            return  # a release that was under way beside it came after it
         self.judge.catch_up()
         for account_id, id, order in self.judge.orders():
             canceled = order.cancel_asked or order.cancels > requested.get(id, 0)

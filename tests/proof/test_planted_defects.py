@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 
 SEARCH = settings(
     max_examples=1_000,
-    stateful_step_count=40,
+    stateful_step_count=60,
     deadline=None,
     database=None,
     derandomize=True,
