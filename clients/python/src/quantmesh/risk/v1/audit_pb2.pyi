@@ -78,7 +78,9 @@ class AuditRecord(_message.Message):
     account_id: _builtins.str
     """The account that it was about; empty for none."""
     request_json: _builtins.str
-    """The request, as Protobuf JSON. One of more than 64 KiB is cut there."""
+    """The request, as Protobuf JSON. One of more than 64 KiB is cut there; bytes that are no readable message are a
+    string in base64.
+    """
     outcome: Global___AuditOutcome.ValueType
     """Whether it was carried out."""
     reason: _builtins.str
