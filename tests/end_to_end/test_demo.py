@@ -109,7 +109,10 @@ class _Terminal:
         self.shown = ""
         self._screen, terminal = pty.openpty()
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+        # As from a shell in a terminal, also when the tests themselves run where nobody can interrupt them.
+        ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen([*_COMMAND, *arguments], stdout=terminal, stderr=terminal, env=environment)
+        signal.signal(signal.SIGINT, ignored)
         os.close(terminal)
         self._reader = threading.Thread(target=self._read, daemon=True)
 
