@@ -24,6 +24,7 @@ from domain.market_data.instrument import Instrument
 from domain.market_data.price_window import PriceWindow
 from domain.market_data.quote import OrderBook, Quote, Trade
 from domain.market_data.trading_hours import ALWAYS_OPEN
+from domain.span import span
 
 Sessions = Literal["always_open", "exchange"]
 
@@ -100,7 +101,7 @@ class SimulatedMarketData:
         window = self._windows.get((symbol, seconds))
         if window is None:
             window = self._windows[symbol, seconds] = PriceWindow(seconds)
-        now, length = self._clock.now(), timedelta(seconds=float(seconds))
+        now, length = self._clock.now(), span(seconds)
         step = max(self._tick, length / _WINDOW_POINTS)
         if window.last is None or now >= window.last + step:
             self._fill(window, symbol, max(now - length, window.last or EPOCH), now, step)

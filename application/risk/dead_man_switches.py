@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 from application.ports.clock import Clock
@@ -14,6 +13,7 @@ from domain.decimals import plain
 from domain.errors import NotFound
 from domain.risk.aggregates.dead_man_switch import DeadManState, DeadManSwitch
 from domain.risk.value_objects.scope import Scope
+from domain.span import span
 
 
 class DeadManSwitches:
@@ -52,7 +52,7 @@ class DeadManSwitches:
                 dead_man_switch_id=before.dead_man_switch_id if before else self._ids.new_id(),
                 scope=scope,
                 timeout=seconds,
-                expire_time=now + _time(seconds),
+                expire_time=now + span(seconds),
                 cancel_orders=cancel_orders,
                 flatten=flatten,
                 armed_by=actor,
@@ -73,7 +73,7 @@ class DeadManSwitches:
             switch = await self._still_armed(self._find(dead_man_switch_id))
             if switch is None:
                 raise _no_switch(dead_man_switch_id)
-            expire_time = self._clock.now() + _time(switch.timeout)
+            expire_time = self._clock.now() + span(switch.timeout)
             refreshed = replace(switch, expire_time=expire_time)
             await self._keeper.commit(Change(refreshed))
             return refreshed
@@ -149,7 +149,3 @@ def _no_switch(dead_man_switch_id: str) -> NotFound:
         reason="DEAD_MAN_SWITCH_NOT_FOUND",
         dead_man_switch_id=dead_man_switch_id,
     )
-
-
-def _time(seconds: Decimal) -> timedelta:
-    return timedelta(microseconds=int(seconds * 1_000_000))

@@ -1,13 +1,14 @@
 """Bringing into an account's memory what the next commands speak of, in one query of each kind for them all."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from application.ports.journal import Journal
 from application.trading.account_book import AccountBook
 from application.trading.command import Command
 from application.trading.commands.apply_report_command import ApplyReport
+from domain.span import span
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.repositories.order_repository import OrderFilter, OrderRepository
@@ -41,7 +42,9 @@ async def hydrate(
                     wanted[id] = None
     window = book.limits.duplicate_window
     if window is not None:
-        await _look_alikes(book, book.now - timedelta(seconds=float(window)), store)
+        await _look_alikes(book, book.now - span(window), store)
+    elif book.look_alikes.known_from is not None:
+        book.look_alikes.forget()
     if symbols:
         await book.quotes.ensure(symbols)
         book.quoted.update(s for s in symbols if book.quotes.latest(s) is not None)

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from domain.span import span
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.order_terms import OrderTerms
@@ -38,11 +39,15 @@ class LookAlikes:
     def knows(self, since: datetime) -> bool:
         return self.known_from is not None and self.known_from <= since
 
+    def forget(self) -> None:
+        """Nobody asks any more."""
+        self.known_from = None
+        for part in (self._placed, self._looks, self._alike):
+            part.clear()
+
     def load(self, orders: Iterable[Order], since: datetime) -> None:
         """Be what `orders`, all that were placed since then, oldest first, say."""
-        self._placed.clear()
-        self._looks.clear()
-        self._alike.clear()
+        self.forget()
         self.known_from = since
         for order in orders:
             self.add(order)
@@ -65,7 +70,7 @@ class LookAlikes:
 
     def find(self, terms: OrderTerms, now: datetime, window: Decimal, without: str = "") -> str:
         """The id of an order, not `without`, that looks the same and was placed in the last `window` seconds."""
-        since = now - timedelta(seconds=float(window))
+        since = now - span(window)
         while self._placed and self._placed[0][0] < since:
             self._forget(self._placed.popleft()[1])
             self.known_from = since

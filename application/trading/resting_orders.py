@@ -1,7 +1,7 @@
 """The open orders of an account that could trade, by symbol and side: what a self-match is looked for in."""
 
 from decimal import Decimal
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from domain.decimals import ZERO
 from domain.market_data.quote import Quote
@@ -11,6 +11,7 @@ from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import OrderType, Side
 
 _ANY_PRICE = Decimal("Infinity")
+_SLACK = 64
 _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _UNTRIGGERED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.UNKNOWN})
 
@@ -35,7 +36,7 @@ class RestingOrders:
         offers = self._offers.get(key)
         if not _could_trade(order):
             if offers is not None:
-                offers.pop(order.order_id, None)
+                self.drop(order)
             return
         offer = willing(order.terms)
         if order.replace_terms is not None:
@@ -46,9 +47,19 @@ class RestingOrders:
         if offers.get(order.order_id) != offer:
             offers[order.order_id] = offer
             heappush(self._best[key], (-offer, order.order_id))
+            self._tidy(key)
 
     def drop(self, order: Order) -> None:
-        self._offers.get((order.terms.symbol, order.terms.side), {}).pop(order.order_id, None)
+        key = order.terms.symbol, order.terms.side
+        if self._offers.get(key, {}).pop(order.order_id, None) is not None:
+            self._tidy(key)
+
+    def _tidy(self, key: tuple[str, Side]) -> None:
+        """Entries that are out of date must not outgrow the others, should nobody ever ask for this side."""
+        offers, heap = self._offers[key], self._best[key]
+        if len(heap) > 2 * len(offers) + _SLACK:
+            heap[:] = [(-offer, order_id) for order_id, offer in offers.items()]
+            heapify(heap)
 
     def match(self, terms: OrderTerms, quote: Quote | None, buffer: Decimal) -> str:
         """The id of an open order that an order of these `terms` could trade with, empty when there is none.

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from itertools import count
 from typing import TypeVar
 
@@ -19,7 +18,7 @@ from application.trading.command import Command
 from application.trading.committer import Committer
 from application.trading.leave import may_leave
 from application.trading.request_watch import RequestWatch, WatchSettings
-from domain.errors import AccessDenied, DomainError, NotFound
+from domain.errors import AccessDenied, NotFound
 from domain.trading.aggregates.order import Order
 from domain.trading.repositories.order_repository import OrderRepository
 from domain.trading.value_objects.execution_report import ExecutionReport
@@ -163,11 +162,10 @@ class TradingEngine:
     async def _measure(self) -> None:
         """Value the accounts: every second where a loss limit or a warning waits for it, else now and then."""
         for round in count():
-            for writer in list(self._writers.values()):
-                limits = writer.book.limits
-                if limits.limits_losses or limits.warn_at_percent is not None or round % _UNLIMITED_ROUNDS == 0:
-                    with suppress(DomainError):
-                        await writer.execute(MeasureLosses(writer.account_id, SYSTEM))
+            due = [writer for writer in self._writers.values() if round % _UNLIMITED_ROUNDS == 0 or _is_watched(writer)]
+            # Side by side: one account that waits must not hold up the others. Who fails is measured the next time.
+            works = (writer.execute(MeasureLosses(writer.account_id, SYSTEM)) for writer in due)
+            await asyncio.gather(*works, return_exceptions=True)
             await self.clock.sleep(_MEASURE_SECONDS)
 
     async def reload_controls(self) -> None:
@@ -190,3 +188,8 @@ class TradingEngine:
                     for order_id in orders[start : start + _RECONCILED_AT_ONCE]:
                         await writer.watch.reconcile(order_id)
             await self.clock.sleep(_RECONCILE_SECONDS)
+
+
+def _is_watched(writer: AccountWriter) -> bool:
+    limits = writer.book.limits
+    return limits.limits_losses or limits.warn_at_percent is not None

@@ -1,10 +1,11 @@
 """The lowest and highest price of a moving window, in constant time a price."""
 
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from domain.decimals import ZERO
+from domain.span import span
 
 
 class _Extreme:
@@ -28,7 +29,7 @@ class PriceWindow:
     """Prices of the last `seconds`, given in the order of time."""
 
     def __init__(self, seconds: Decimal) -> None:
-        self._length = timedelta(seconds=float(seconds))
+        self._length = span(seconds)
         self._high = _Extreme()
         self._low = _Extreme()
         self.last: datetime | None = None

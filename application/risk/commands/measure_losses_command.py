@@ -109,9 +109,10 @@ def _raising(book: AccountBook) -> set[str]:
     for order in sorted(book.open(), key=lambda order: order.created_sequence):
         held, terms = closes.get(order.terms.symbol, ZERO), order.terms
         left = held + order.leaves_quantity * terms.side.sign
-        if terms.reduce_only or held * terms.side.sign >= ZERO or left * held < ZERO:
-            if not terms.reduce_only:
-                raising.add(order.order_id)
+        if terms.reduce_only:
+            continue
+        if held * terms.side.sign >= ZERO or left * held < ZERO:
+            raising.add(order.order_id)
         else:
             closes[terms.symbol] = left
     return raising

@@ -8,6 +8,7 @@ from decimal import ROUND_UP, Decimal
 from domain.decimals import ZERO, settle
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.risk.value_objects.limits import RateLimit
+from domain.span import span
 
 _HUNDRED = Decimal(100)
 _SECOND_MICROS = Decimal(1_000_000)
@@ -22,7 +23,7 @@ def bucket_key(rule: str, strategy_id: str = "") -> str:
 
 def day_of(now: datetime, day_start: Decimal) -> datetime:
     """When the account's day began that `now` lies in. `day_start` in seconds after midnight UTC."""
-    after_midnight = timedelta(microseconds=int(day_start * _SECOND_MICROS))
+    after_midnight = span(day_start)
     shifted = now.astimezone(UTC) - after_midnight
     return shifted.replace(hour=0, minute=0, second=0, microsecond=0) + after_midnight
 

@@ -96,6 +96,26 @@ def test_a_window_that_is_set_later_knows_the_orders_before() -> None:
     assert failed(desk, "two", quantity=1) == ["DUPLICATE_ORDER"]
 
 
+def test_nothing_is_remembered_once_the_window_is_taken_off() -> None:
+    desk = Desk(duplicate_window=D(5))
+    assert failed(desk, "one", quantity=1) == []
+    desk.run(UpdateRiskProfile(ACCOUNT, "user:test", {"duplicate_window": None}))
+    assert failed(desk, "two", quantity=1) == []
+    assert desk.book.look_alikes.known_from is None
+
+
+def test_a_look_alike_follows_its_order_through_a_replace_and_out_when_its_broker_rejects_it() -> None:
+    desk = Desk(duplicate_window=D(60))
+    desk.place(client_order_id="one", quantity=1, price=49)
+    desk.report(ExecType.NEW, "one")
+    desk.replace("one", limit_price=D(48))
+    desk.report(ExecType.REPLACED, "one", request_version=desk.order("one").replace_version)
+    assert failed(desk, "as it was", quantity=1, price=49) == []
+    assert failed(desk, "as it is", quantity=1, price=48) == ["DUPLICATE_ORDER"]
+    desk.report(ExecType.REJECTED, "as it was")
+    assert failed(desk, "again", quantity=1, price=49) == []
+
+
 def test_a_replace_into_the_look_of_another_order_is_refused_and_into_its_own_is_not() -> None:
     desk = Desk(duplicate_window=D(60))
     desk.place(client_order_id="one", quantity=1, price=49)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from application.ports.journal import Batch
+from application.risk.commands.update_risk_profile_command import UpdateRiskProfile
 from application.trading.account_book import AccountBook
 from application.trading.command import Needs
 from domain.errors import OrderNotPlaced, Throttled, Unavailable
@@ -327,3 +328,28 @@ async def test_a_queue_that_is_full_refuses_more(house: House, monkeypatch: pyte
     asked = [house.begin(house.placing(str(number))) for number in range(5)]
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert [isinstance(result, Throttled) for result in results] == [False, False, False, True, True]
+
+
+async def test_a_limit_holds_for_the_orders_of_its_own_batch(house: House) -> None:
+    """Look-alikes are read when a window is set, and what comes with it must be held against them."""
+    window = UpdateRiskProfile(MAIN, "user:test", {"duplicate_window": D(60)})
+    works = (house.begin(house.placing("a")), house.begin(window), house.begin(house.placing("b")))
+    answers = await asyncio.gather(*works, return_exceptions=True)
+    assert isinstance(answers[2], OrderNotPlaced)
+    assert [violation.rule for violation in answers[2].violations] == ["DUPLICATE_ORDER"]
+
+
+async def test_a_fault_outside_of_any_command_does_not_end_the_writer(house: House) -> None:
+    class Unreadable:
+        account_id, actor = MAIN, "user:test"
+
+        def needs(self) -> Needs:
+            raise ArithmeticError("what it needs cannot be told")
+
+        def decide(self, book: AccountBook) -> None: ...
+
+    refused = house.begin(Unreadable())
+    await house.pass_time(1)
+    with pytest.raises(Unavailable):
+        await refused
+    assert (await house.place("after")).order.order_id

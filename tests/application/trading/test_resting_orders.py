@@ -70,6 +70,15 @@ def test_an_order_is_found_exactly_when_one_could_trade_with_the_new_one(
     assert found in matching | {""}
 
 
+def test_what_has_ended_is_not_kept_though_nobody_ever_asks() -> None:
+    resting = RestingOrders()
+    for number in range(5_000):
+        one = order(str(number), Side.BUY, 50)
+        resting.keep(one)
+        resting.keep(replace(one, state=OrderStatus.FILLED))
+    assert sum(map(len, resting._best.values())) < 200
+
+
 def test_a_stop_that_has_not_triggered_rests_nowhere() -> None:
     resting = RestingOrders()
     stop = order("stop", Side.SELL, None)
