@@ -1,5 +1,6 @@
 """Brokers that do not answer: how the truth about an order is found, and that nothing is sent twice for it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -391,3 +392,15 @@ async def test_a_report_on_an_order_of_an_unknown_account_is_ignored(house: Hous
     house.broker.sink(ExecutionReport("nobody", house.order().order_id, X.CANCELED, house.clock.now()))
     await house.settle()
     assert len(house.events) == before
+
+
+async def test_a_replace_that_is_still_being_committed_is_not_taken_for_silent(house: House) -> None:
+    await works(house)
+    house.journal.gate.clear()
+    replacing = asyncio.create_task(house.replace(quantity=D(20)))
+    await house.pass_time(6)  # by now the submission has been silent for too long, had it not been answered
+    house.journal.gate.set()
+    await replacing
+    await house.settle()
+    assert house.order().status is S.PENDING_REPLACE
+    assert house.broker.times("replace", house.order().order_id) == 1
