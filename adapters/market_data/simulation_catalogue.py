@@ -8,7 +8,7 @@ from datetime import time
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapters.market_data import simulation_holidays as holidays
+from adapters.market_data import exchange_holidays as holidays
 from domain.market_data.instrument import AssetClass, Instrument
 from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
 

@@ -40,9 +40,20 @@ _FIXED_LENGTHS = {
 }
 
 
+class PriceAdjustment(Term):
+    """What was done to past prices so that they compare with today's."""
+
+    RAW = "RAW"
+    SPLITS = "SPLITS"
+    ALL = "ALL"
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Prices over [open_time, close_time). `partial` marks a bar that is not over yet."""
+    """Prices over [open_time, close_time). `partial` marks a bar that is not over yet.
+
+    `vwap` (the average price weighted by quantity) and `trade_count` are None where the source does not say.
+    """
 
     symbol: str
     interval: BarInterval
@@ -53,5 +64,7 @@ class Bar:
     low: Decimal
     close: Decimal
     volume: Decimal
-    trade_count: int
+    trade_count: int | None
     partial: bool = False
+    vwap: Decimal | None = None
+    adjustment: PriceAdjustment = PriceAdjustment.RAW

@@ -6,19 +6,46 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """The best bid and ask of one symbol, as of `quote_time`."""
+class TopOfBook:
+    """The best bid and ask of one symbol, as of `quote_time`, as far as there are any.
+
+    A side that nobody quotes is None, price and size; a size is None also where the source gives prices only.
+    """
 
     symbol: str
+    bid_price: Decimal | None
+    bid_size: Decimal | None
+    ask_price: Decimal | None
+    ask_size: Decimal | None
+    quote_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quote(TopOfBook):
+    """Both sides with their sizes: what a decision about an order may stand on."""
+
     bid_price: Decimal
     bid_size: Decimal
     ask_price: Decimal
     ask_size: Decimal
-    quote_time: datetime
 
     @property
     def mid(self) -> Decimal:
         return (self.bid_price + self.ask_price) / 2
+
+
+def top_of_book(
+    symbol: str,
+    bid_price: Decimal | None,
+    bid_size: Decimal | None,
+    ask_price: Decimal | None,
+    ask_size: Decimal | None,
+    quote_time: datetime,
+) -> TopOfBook:
+    """A Quote where both sides are whole, else what there is of them."""
+    if bid_price is None or bid_size is None or ask_price is None or ask_size is None:
+        return TopOfBook(symbol, bid_price, bid_size, ask_price, ask_size, quote_time)
+    return Quote(symbol, bid_price, bid_size, ask_price, ask_size, quote_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +66,14 @@ class OrderBook:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One print: `trade_id` is unique within its symbol."""
+    """One print: `trade_id` is unique within its symbol, empty where the source gives none.
+
+    `conditions` are the venue's codes, as it writes them.
+    """
 
     symbol: str
     trade_id: str
     price: Decimal
     size: Decimal
     trade_time: datetime
+    conditions: tuple[str, ...] = ()

@@ -22,8 +22,10 @@ def test_lowest_and_highest_are_those_of_the_prices_in_the_window(
         now += timedelta(seconds=later)
         window.add(now, price)
         seen.append((now, price))
-        inside = [p for at, p in seen if at >= now - timedelta(seconds=seconds)]
-        assert window.range(now) == (min(inside), max(inside))
+        for part in range(1, seconds + 1):
+            inside = [p for at, p in seen if at >= now - timedelta(seconds=part)]
+            assert window.range(now, Decimal(part)) == (min(inside), max(inside))
+        assert window.range(now) == window.range(now, Decimal(2 * seconds)) == (min(inside), max(inside))
 
 
 def test_a_window_without_a_price_has_no_range() -> None:
@@ -32,3 +34,18 @@ def test_a_window_without_a_price_has_no_range() -> None:
     window.add(_START, Decimal(5))
     assert window.range(_START + timedelta(seconds=10)) == (Decimal(5), Decimal(5))
     assert window.range(_START + timedelta(seconds=11)) is None
+
+
+def test_a_part_of_the_window_that_has_no_price_has_no_range() -> None:
+    window = PriceWindow(Decimal(10))
+    window.add(_START, Decimal(5))
+    now = _START + timedelta(seconds=4)
+    assert window.range(now, Decimal(4)) == (Decimal(5), Decimal(5))
+    assert window.range(now, Decimal(3)) is None
+
+
+def test_a_bounded_window_forgets_the_oldest_of_a_market_that_only_falls() -> None:
+    window = PriceWindow(Decimal(100), most=3)
+    for second, price in enumerate((50, 40, 30, 20, 10)):
+        window.add(_START + timedelta(seconds=second), Decimal(price))
+    assert window.range(_START + timedelta(seconds=5)) == (Decimal(10), Decimal(30))

@@ -118,3 +118,54 @@ def test_sessions_follow_each_other_without_overlap_and_keep_the_venues_times(
 def test_hours_without_any_weekday_are_refused_rather_than_searched_for_ever() -> None:
     with pytest.raises(ValueError, match="no session within"):
         TradingHours("UTC", time(9), time(17), frozenset()).next_session(utc("2026-03-06 00:00"))
+
+
+EARLY = TradingHours(
+    "America/New_York",
+    time(9, 30),
+    time(16),
+    WORKDAYS,
+    frozenset({date(2026, 11, 26)}),
+    frozenset({(date(2026, 11, 27), time(13))}),
+    pre_market_opens=time(4),
+    post_market_closes=time(20),
+)
+
+
+def test_a_day_of_an_early_close_ends_early_and_the_others_do_not() -> None:
+    assert EARLY.session_at(utc("2026-11-27 15:00")) == Session(utc("2026-11-27 14:30"), utc("2026-11-27 18:00"))
+    assert EARLY.session_at(utc("2026-11-27 18:00")) is None
+    assert EARLY.session_at(utc("2026-11-30 15:00")) == Session(utc("2026-11-30 14:30"), utc("2026-11-30 21:00"))
+
+
+def test_extended_hours_are_one_session_from_the_first_to_the_last_trading_of_the_day() -> None:
+    extended = EARLY.extended()
+    assert extended.next_session(utc("2026-11-25 00:00")).open == utc("2026-11-24 09:00")
+    assert extended.next_session(utc("2026-11-25 08:00")) == Session(utc("2026-11-25 09:00"), utc("2026-11-26 01:00"))
+
+
+def test_after_an_early_close_the_evening_ends_earlier_by_as_much() -> None:
+    assert EARLY.extended().next_session(utc("2026-11-27 08:00")).close == utc("2026-11-27 22:00")
+
+
+def test_a_venue_without_trading_around_its_session_has_no_longer_hours() -> None:
+    assert NEW_YORK.extended() == NEW_YORK
+    assert EARLY.extended().extended() == EARLY.extended()
+
+
+def test_hours_are_equal_and_hash_alike_when_they_say_the_same() -> None:
+    other = TradingHours(**{name: getattr(EARLY, name) for name in TradingHours.__dataclass_fields__})
+    assert (other, hash(other)) == (EARLY, hash(EARLY))
+    assert EARLY.extended() != EARLY
+
+
+@given(EVERY_KIND, MOMENTS)
+def test_the_sessions_from_a_moment_on_are_those_that_follow_one_another(hours: TradingHours, moment: datetime) -> None:
+    for session, _ in zip(hours.sessions(moment), range(8), strict=False):
+        assert session == hours.next_session(moment)
+        moment = session.close
+
+
+def test_sessions_end_with_the_calendar() -> None:
+    last = datetime.max.replace(tzinfo=UTC) - timedelta(hours=1)
+    assert list(NEW_YORK.sessions(last)) == []

@@ -5,9 +5,12 @@ from decimal import Decimal
 from typing import Final
 
 from domain.decimals import ZERO, is_multiple
+from domain.market_data.instrument import InstrumentStatus
 from domain.market_data.trading_hours import Session, TradingHours
 from domain.risk.services.situation import Situation, Verdict
 
+# An enum's member costs more to look up than the rule.
+ACTIVE: Final = InstrumentStatus.ACTIVE
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MICROS: Final = Decimal("0.000001")
 _TWO: Final = Decimal(2)
@@ -30,8 +33,11 @@ def is_open(hours: TradingHours, now: datetime) -> bool:
 
 
 def instrument_known(s: Situation) -> Verdict | None:
-    known = s.instrument is not None
-    return known, "known" if known else None, None
+    """Known, and one that takes orders."""
+    if s.instrument is None:
+        return False, None, None
+    status = s.instrument.status
+    return (True, "known", None) if status is ACTIVE else (False, status.value, "ACTIVE")
 
 
 def tick_size(s: Situation) -> Verdict | None:

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from adapters.market_data import simulation_holidays as holidays
+from adapters.market_data import exchange_holidays as holidays
 
 
 def days_of(year: int, calendar: frozenset[date]) -> list[str]:
@@ -46,3 +46,24 @@ def test_london_makes_good_what_falls_on_a_weekend(year: int, days: str) -> None
 def test_the_continent_closes_for_easter_may_day_and_christmas_and_frankfurt_also_on_the_eves() -> None:
     assert days_of(2025, holidays.EURONEXT) == ["01-01", "04-18", "04-21", "05-01", "12-25", "12-26"]
     assert days_of(2025, holidays.XETRA) == ["01-01", "04-18", "04-21", "05-01", "12-24", "12-25", "12-26", "12-31"]
+
+
+@pytest.mark.parametrize(
+    ("year", "days"),
+    [
+        pytest.param(2002, "07-05 11-29 12-24", id="Independence Day on Thursday, by the old rule"),
+        pytest.param(2013, "07-03 11-29 12-24", id="Independence Day on Thursday, by the new one"),
+        pytest.param(2020, "11-27 12-24", id="Independence Day on Saturday"),
+        pytest.param(2021, "11-26", id="Christmas on Saturday, Independence Day on Sunday"),
+        pytest.param(2022, "11-25", id="Christmas on Sunday, Independence Day on Monday"),
+        pytest.param(2023, "07-03 11-24", id="Christmas on Monday, Independence Day on Tuesday"),
+        pytest.param(2025, "07-03 11-28 12-24", id="no weekend in the way"),
+    ],
+)
+def test_american_exchanges_close_early_on_the_days_that_they_announced(year: int, days: str) -> None:
+    assert days_of(year, frozenset(day for day, _ in holidays.UNITED_STATES_EARLY_CLOSES)) == days.split()
+
+
+def test_no_day_both_closes_early_and_is_a_holiday() -> None:
+    closed = holidays.UNITED_STATES | holidays.UNITED_STATES_UNSCHEDULED
+    assert not closed & {day for day, _ in holidays.UNITED_STATES_EARLY_CLOSES}
