@@ -1,0 +1,433 @@
+"""Alpaca's live data over the real SDK and a real socket, on good days and on bad ones."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgpack  # type: ignore[import-untyped]  # has neither types nor stubs
+import pytest
+
+from domain.errors import DomainError, PreconditionFailed, Throttled, Unavailable
+from domain.market_data.bar import BarInterval
+from domain.market_data.quote import OrderBook, PriceLevel, Quote, TopOfBook
+from tests.support.vendors.alpaca_data import frame_time, minute_row, stamp
+from tests.support.vendors.alpaca_provider import NOW, Alpaca, alpaca
+
+T = TypeVar("T")
+
+ODD_ERROR = msgpack.packb([{"T": "error", "code": [402], "msg": 5}])
+AT = datetime(2024, 1, 3, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Alpaca]:
+    async with alpaca() as market:
+        yield market
+
+
+class Reader:
+    """Reads an iterator in the background."""
+
+    def __init__(self, source: AsyncGenerator[T, None]) -> None:
+        self.items: list[Any] = []
+        self.error: DomainError | None = None
+        self.source = source
+        self.task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for item in self.source:
+                self.items.append(item)
+        except DomainError as error:
+            self.error = error
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait((self.task,))
+        await self.source.aclose()
+
+
+def quote(symbol: str, at: datetime = AT, **changes: Any) -> dict[str, Any]:
+    usual = {"bp": 10.5, "bs": 2, "ap": 10.75, "as": 3, "bx": "V", "ax": "V", "c": ["R"], "z": "C"}
+    return {"T": "q", "S": symbol, "t": frame_time(at), **usual, **changes}
+
+
+def trade(symbol: str, number: int, at: datetime = AT, **changes: Any) -> dict[str, Any]:
+    usual = {"i": number, "x": "V", "p": 10.5, "s": 100, "c": ["@", "I"], "z": "C"}
+    return {"T": "t", "S": symbol, "t": frame_time(at), **usual, **changes}
+
+
+def bar(symbol: str, at: datetime, **changes: Any) -> dict[str, Any]:
+    return {"T": "b", "S": symbol, **minute_row(at), "t": frame_time(at), **changes}
+
+
+async def test_quotes_of_stocks_and_crypto_come_on_one_iterator(market: Alpaca) -> None:
+    reader = Reader(market.provider.quotes(["AAPL", "BTC/USD"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    await market.server.until_subscribed("crypto", "quotes", "BTC/USD")
+
+    await market.server.push("stocks", quote("AAPL"), quote("MSFT"))
+    await market.server.until(lambda: len(reader.items) == 1)
+    await market.server.push("crypto", quote("BTC/USD"))
+    await market.server.until(lambda: len(reader.items) == 2)
+
+    assert reader.items == [
+        Quote("AAPL", Decimal("10.5"), Decimal(200), Decimal("10.75"), Decimal(300), AT),
+        Quote("BTC/USD", Decimal("10.5"), Decimal(2), Decimal("10.75"), Decimal(3), AT),
+    ]
+    await reader.stop()
+
+
+async def test_each_trade_comes_once_and_in_order_with_an_id_of_its_own(market: Alpaca) -> None:
+    reader = Reader(market.provider.trades(["AAPL"]))
+    await market.server.until_subscribed("stocks", "trades", "AAPL")
+
+    await market.server.push("stocks", *(trade("AAPL", number) for number in range(500)))
+    for number in range(500, 600):
+        await market.server.push("stocks", trade("AAPL", number))
+    await market.server.until(lambda: len(reader.items) == 600)
+
+    assert [one.trade_id for one in reader.items] == [f"20240103-V-{number}" for number in range(600)]
+    first = reader.items[0]
+    assert (first.price, first.size, first.trade_time) == (Decimal("10.5"), Decimal(100), AT)
+    assert first.conditions == ("@", "I")
+    await reader.stop()
+
+
+async def test_minutes_come_when_they_are_over_whatever_the_clock_here_says(market: Alpaca) -> None:
+    reader = Reader(market.provider.live_bars(["AAPL", "BTC/USD"], BarInterval.MINUTE_1))
+    await market.server.until_subscribed("stocks", "bars", "AAPL")
+    await market.server.until_subscribed("crypto", "bars", "BTC/USD")
+    ahead, before_the_session = NOW + timedelta(days=1, hours=-2), AT - timedelta(hours=3)
+
+    await market.server.push("stocks", bar("AAPL", before_the_session), bar("AAPL", AT), bar("AAPL", ahead))
+    await market.server.push("crypto", bar("BTC/USD", AT, v=0, n=0), bar("BTC/USD", ahead))
+    await market.server.until(lambda: len(reader.items) == 3)
+
+    found = sorted(reader.items, key=lambda one: (one.symbol, one.open_time))
+    assert [(one.symbol, one.open_time, one.partial) for one in found] == [
+        ("AAPL", AT, False),
+        ("AAPL", ahead, False),
+        ("BTC/USD", ahead, False),
+    ]
+    assert (found[0].high, found[0].close_time) == (Decimal("100.05"), AT + timedelta(minutes=1))
+    await reader.stop()
+
+
+async def test_only_minutes_are_streamed(market: Alpaca) -> None:
+    with pytest.raises(PreconditionFailed, match="1m only"):
+        market.provider.live_bars(["AAPL"], BarInterval.HOUR_1)
+
+
+async def test_a_book_is_kept_up_from_its_changes(market: Alpaca) -> None:
+    market.server.books["BTC/USD"] = {
+        "t": stamp(AT),
+        "b": [{"p": 10, "s": 1}, {"p": 9, "s": 2}],
+        "a": [{"p": 11, "s": 3}],
+    }
+    reader = Reader(market.provider.order_books("BTC/USD", 2))
+    await market.server.until(lambda: len(reader.items) == 1)
+    later = AT + timedelta(seconds=1)
+
+    changes = {"b": [{"p": 9, "s": 0}, {"p": 9.5, "s": 4}], "a": [{"p": 11, "s": 5}, {"p": 12, "s": 1}]}
+    await market.server.push("crypto", {"T": "o", "S": "BTC/USD", "t": frame_time(later), **changes})
+    await market.server.until(lambda: len(reader.items) == 2)
+
+    def levels(*pairs: tuple[str, int]) -> tuple[PriceLevel, ...]:
+        return tuple(PriceLevel(Decimal(price), Decimal(size)) for price, size in pairs)
+
+    assert reader.items == [
+        OrderBook("BTC/USD", levels(("10", 1), ("9", 2)), levels(("11", 3)), AT),
+        OrderBook("BTC/USD", levels(("10", 1), ("9.5", 4)), levels(("11", 5), ("12", 1)), later),
+    ]
+    await reader.stop()
+
+
+async def test_a_change_of_a_book_that_makes_no_sense_ends_its_readers(market: Alpaca) -> None:
+    market.server.books["BTC/USD"] = {"t": stamp(AT), "b": [{"p": 10, "s": 1}], "a": [{"p": 11, "s": 3}]}
+    reader = Reader(market.provider.order_books("BTC/USD", 2))
+    await market.server.until(lambda: len(reader.items) == 1)
+
+    await market.server.push("crypto", {"T": "o", "S": "BTC/USD", "t": frame_time(AT), "b": [{"p": "x"}], "a": []})
+    await market.server.until(reader.task.done)
+
+    assert isinstance(reader.error, Unavailable)
+
+
+async def test_a_quote_or_a_trade_that_makes_no_sense_is_left_out(market: Alpaca) -> None:
+    quotes, trades = Reader(market.provider.quotes(["AAPL"])), Reader(market.provider.trades(["AAPL"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    await market.server.until_subscribed("stocks", "trades", "AAPL")
+
+    broken_quotes = ({"bp": float("nan")}, {"bp": 11}, {"as": "3 lots"}, {"t": "noon"}, {"t": 5}, {"bp": None})
+    broken_trades = ({"p": 0}, {"s": 0}, {"p": "x"}, {"s": float("inf")}, {"t": None}, {"p": True})
+    await market.server.push("stocks", *(quote("AAPL", **broken) for broken in broken_quotes))
+    await market.server.push("stocks", *(trade("AAPL", 1, **broken) for broken in broken_trades))
+    await market.server.push("stocks", quote("AAPL", bp=0, bs=0), trade("AAPL", 2, i="two", c=None))
+    await market.server.until(lambda: bool(quotes.items) and bool(trades.items))
+
+    assert quotes.items == [TopOfBook("AAPL", None, None, Decimal("10.75"), Decimal(300), AT)]
+    assert [(one.trade_id, one.conditions) for one in trades.items] == [("", ())]
+    await quotes.stop()
+    await trades.stop()
+
+
+async def test_many_readers_share_one_connection_and_one_subscription(market: Alpaca) -> None:
+    symbols = [f"S{number}" for number in range(25)]
+    readers = [Reader(market.provider.quotes([symbol])) for symbol in symbols for _ in range(4)]
+    await market.server.until_subscribed("stocks", "quotes", *symbols)
+
+    assert market.server.connections == 1
+    assert market.server.sessions["stocks"][0].subscribe_messages == 1
+    await market.server.push("stocks", *(quote(symbol) for symbol in symbols))
+    await market.server.until(lambda: all(reader.items for reader in readers))
+    for reader in readers:
+        await reader.stop()
+
+
+async def test_subscriptions_come_and_go_while_the_stream_runs_and_the_last_closes_it(market: Alpaca) -> None:
+    first = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    second, third = Reader(market.provider.quotes(["MSFT"])), Reader(market.provider.trades(["MSFT"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL", "MSFT")
+    await market.server.until_subscribed("stocks", "trades", "MSFT")
+    await first.stop()
+    await market.server.until_subscribed("stocks", "quotes", "MSFT")
+    await market.server.push("stocks", quote("MSFT"), quote("AAPL"))
+    await market.server.until(lambda: bool(second.items))
+    assert market.server.connections == 1
+
+    await second.stop()
+    await third.stop()
+    await market.server.until(lambda: not market.server.sessions["stocks"])
+
+    again = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    assert market.server.connections == 2
+    await again.stop()
+
+
+async def test_the_feed_is_in_the_address_also_where_the_sdk_does_not_know_it() -> None:
+    async with alpaca(feed="delayed_sip") as market:
+        reader = Reader(market.provider.quotes(["AAPL"]))
+        await market.server.until_subscribed("stocks", "quotes", "AAPL")
+        assert market.server.sessions["stocks"][0].path == "/v2/delayed_sip"
+        await reader.stop()
+
+
+async def test_a_slow_reader_sees_the_newest_quote_and_every_trade(market: Alpaca) -> None:
+    quotes, trades = market.provider.quotes(["AAPL"]), market.provider.trades(["AAPL"])
+    first = asyncio.gather(anext(quotes), anext(trades))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    await market.server.until_subscribed("stocks", "trades", "AAPL")
+    await market.server.push("stocks", quote("AAPL"), trade("AAPL", 0))
+    await first
+    watcher = Reader(market.provider.trades(["AAPL"]))
+    await asyncio.sleep(0)
+
+    for number in range(1, 51):
+        await market.server.push("stocks", quote("AAPL", ap=11 + number), trade("AAPL", number))
+    await market.server.until(lambda: len(watcher.items) == 50)
+
+    assert (await anext(quotes)).ask_price == 61
+    assert [(await anext(trades)).trade_id for _ in range(50)] == [one.trade_id for one in watcher.items]
+    await quotes.aclose()
+    await trades.aclose()
+    await watcher.stop()
+
+
+# -- breaks -------------------------------------------------------------------------------------------------
+
+
+async def test_a_dropped_socket_ends_the_readers_after_what_had_come_and_the_next_ones_reconnect(
+    market: Alpaca,
+) -> None:
+    quotes, trades = Reader(market.provider.quotes(["AAPL"])), Reader(market.provider.trades(["AAPL"]))
+    crypto = Reader(market.provider.quotes(["BTC/USD"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    await market.server.until_subscribed("stocks", "trades", "AAPL")
+    await market.server.until_subscribed("crypto", "quotes", "BTC/USD")
+    await market.server.push("stocks", *(trade("AAPL", number) for number in range(100)))
+    await market.server.until(lambda: len(trades.items) == 100)
+
+    market.server.sessions["stocks"][0].drop()
+    await market.server.until(lambda: quotes.task.done() and trades.task.done())
+
+    for reader in (quotes, trades):
+        assert isinstance(reader.error, Unavailable)
+        assert "cut off" in str(reader.error)
+    assert not crypto.task.done()
+    again = Reader(market.provider.trades(["AAPL"]))
+    await market.server.until_subscribed("stocks", "trades", "AAPL")
+    await market.server.push("stocks", trade("AAPL", 100))
+    await market.server.until(lambda: len(again.items) == 1)
+    assert len(market.server.sessions["stocks"]) == 1
+    await again.stop()
+    await crypto.stop()
+
+
+@pytest.mark.parametrize("at_login", [True, False])
+async def test_nobody_redials_when_nobody_reads_any_more(market: Alpaca, at_login: bool) -> None:
+    market.server.auth_error = (402, "auth failed") if at_login else None
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    if not at_login:
+        await market.server.until_subscribed("stocks", "quotes", "AAPL")
+        market.server.sessions["stocks"][0].drop()
+
+    await market.server.until(reader.task.done)
+    await asyncio.sleep(1.1)
+
+    assert market.server.connections == 1
+
+
+async def test_a_mute_socket_is_taken_for_a_broken_one() -> None:
+    async with alpaca(stream_silence_seconds=0.4) as market:
+        reader = Reader(market.provider.quotes(["AAPL"]))
+        await market.server.until_subscribed("stocks", "quotes", "AAPL")
+        await asyncio.sleep(0.6)
+        assert not reader.task.done(), "a quiet market whose vendor answers pings is no break"
+
+        market.server.sessions["stocks"][0].mute = True
+        began = time.monotonic()
+        await market.server.until(reader.task.done)
+
+        assert isinstance(reader.error, Unavailable)
+        assert "silent" in str(reader.error)
+        assert time.monotonic() - began < 1.5
+
+
+async def test_a_vendor_that_takes_the_call_and_says_nothing_is_waited_for_only_so_long() -> None:
+    async with alpaca(timeout_seconds=0.3) as market:
+        market.server.says_hello = False
+        reader = Reader(market.provider.quotes(["AAPL"]))
+        await market.server.until(reader.task.done)
+
+        assert isinstance(reader.error, Unavailable)
+        assert "in time" in str(reader.error)
+
+
+async def test_a_vendor_that_is_not_there_is_unavailable() -> None:
+    async with alpaca(timeout_seconds=0.3, stream_url="ws://127.0.0.1:9") as market:
+        reader = Reader(market.provider.quotes(["AAPL"]))
+        await market.server.until(reader.task.done)
+
+        assert isinstance(reader.error, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "reason"),
+    [
+        (402, "auth failed", "PROVIDER_NOT_CONFIGURED"),
+        (404, "auth timeout", "MARKET_DATA_UNAVAILABLE"),
+        (406, "connection limit exceeded", "MARKET_DATA_UNAVAILABLE"),
+        (409, "insufficient subscription", "PROVIDER_NOT_CAPABLE"),
+        (500, "internal error", "MARKET_DATA_UNAVAILABLE"),
+    ],
+)
+async def test_a_refused_login_is_told_at_once(market: Alpaca, code: int, text: str, reason: str) -> None:
+    market.server.auth_error = (code, text)
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until(reader.task.done)
+
+    assert reader.error is not None
+    assert reader.error.reason == reason
+    await market.server.until(lambda: not market.server.sessions["stocks"])
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(401, PreconditionFailed), (403, PreconditionFailed), (429, Throttled), (503, Unavailable)]
+)
+async def test_a_refused_handshake_is_told_by_its_status(market: Alpaca, code: int, kind: type[DomainError]) -> None:
+    market.server.handshake_status = code
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until(reader.task.done)
+
+    assert isinstance(reader.error, kind)
+    if isinstance(reader.error, Throttled):
+        assert reader.error.retry_after_seconds == 7
+
+
+async def test_a_client_that_is_too_slow_for_the_vendor_opens_again(market: Alpaca) -> None:
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+
+    await market.server.sessions["stocks"][0].send({"T": "error", "code": 407, "msg": "slow client"})
+    await market.server.until(reader.task.done)
+
+    assert isinstance(reader.error, Unavailable)
+    assert "slow client" in str(reader.error)
+
+
+async def test_a_plan_that_turns_out_smaller_is_filled_and_the_rest_refused(market: Alpaca) -> None:
+    market.server.symbol_limit = 2
+    first = [Reader(market.provider.quotes([symbol])) for symbol in ("AAPL", "MSFT")]
+    await market.server.until_subscribed("stocks", "quotes", "AAPL", "MSFT")
+    third = Reader(market.provider.quotes(["IBM"]))
+    await market.server.until(lambda: all(reader.task.done() for reader in (*first, third)))
+    assert all(isinstance(reader.error, Unavailable) for reader in (*first, third))
+
+    again = [Reader(market.provider.quotes([symbol])) for symbol in ("AAPL", "MSFT", "IBM")]
+    await market.server.until_subscribed("stocks", "quotes", "AAPL", "MSFT")
+    await market.server.until(again[2].task.done)
+
+    assert isinstance(again[2].error, PreconditionFailed)
+    assert not again[0].task.done()
+    await again[0].stop()
+    await again[1].stop()
+
+
+@pytest.mark.parametrize("frame", [b"\xc1", b"not a frame", b"\x05", b"\x91\x05", b"", ODD_ERROR])
+async def test_a_frame_that_makes_no_sense_ends_the_stream(market: Alpaca, frame: bytes) -> None:
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+
+    await market.server.sessions["stocks"][0].send_raw(frame)
+    await market.server.until(reader.task.done)
+
+    assert isinstance(reader.error, Unavailable)
+
+
+async def test_one_symbol_too_many_is_refused_and_leaves_the_others_alone() -> None:
+    async with alpaca(stream_symbols=2) as market:
+        reader = Reader(market.provider.quotes(["AAPL", "MSFT"]))
+        await market.server.until_subscribed("stocks", "quotes", "AAPL", "MSFT")
+        more, crypto = Reader(market.provider.quotes(["IBM"])), Reader(market.provider.quotes(["BTC/USD"]))
+        await market.server.until(more.task.done)
+        await market.server.until_subscribed("crypto", "quotes", "BTC/USD")
+
+        assert isinstance(more.error, PreconditionFailed)
+        assert more.error.reason == "PROVIDER_NOT_CAPABLE"
+        await market.server.push("stocks", quote("AAPL"))
+        await market.server.until(lambda: len(reader.items) == 1)
+        await reader.stop()
+        await crypto.stop()
+
+
+async def test_close_ends_the_readers_and_the_connections(market: Alpaca) -> None:
+    readers = [Reader(market.provider.quotes(["AAPL"])), Reader(market.provider.trades(["BTC/USD"]))]
+    await market.server.until_subscribed("stocks", "quotes", "AAPL")
+    await market.server.until_subscribed("crypto", "trades", "BTC/USD")
+
+    await market.provider.close()
+    await market.server.until(lambda: all(reader.task.done() for reader in readers))
+
+    assert all(reader.error is None for reader in readers)
+    await market.server.until(lambda: not any(market.server.sessions.values()))
+    late = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until(late.task.done)
+    assert late.error is None
+
+
+async def test_close_in_the_middle_of_connecting_hangs_nobody(market: Alpaca) -> None:
+    market.server.says_hello = False
+    reader = Reader(market.provider.quotes(["AAPL"]))
+    await market.server.until(lambda: market.server.connections == 1)
+    began = time.monotonic()
+
+    await market.provider.close()
+
+    await market.server.until(reader.task.done)
+    assert time.monotonic() - began < 3.5
