@@ -78,7 +78,7 @@ class PostgresWriter:
         transaction holds a lock on the epoch to its end.
         """
         if self._connection is None or self._connection.is_closed():
-            connection = await _connect(self._dsn)
+            connection = await connect(self._dsn)
             try:
                 await connection.fetchval(LOCK_EPOCH)
             except BaseException:
@@ -122,7 +122,7 @@ class PostgresReader:
         connection = await self._idle.get()
         try:
             if connection is None or connection.is_closed():
-                connection = await _connect(self._dsn, default_transaction_read_only="on")
+                connection = await connect(self._dsn, default_transaction_read_only="on")
             found = await _fetch(connection, statements)
         except BaseException:
             if connection is not None:
@@ -143,7 +143,7 @@ class PostgresReader:
                 await connection.close()
 
 
-async def _connect(dsn: str, **settings: str) -> "asyncpg.Connection[Any]":
+async def connect(dsn: str, **settings: str) -> "asyncpg.Connection[Any]":
     return await asyncpg.connect(
         dsn, timeout=_CONNECT_SECONDS, command_timeout=_ANSWER_SECONDS, server_settings=_SETTINGS | settings
     )

@@ -7,12 +7,14 @@ keeps the text the same whatever the list's length.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, SelectBase, Text, bindparam
+from sqlalchemy import ARRAY, BigInteger, BindParameter, ColumnElement, SelectBase, Text, UpdateBase, bindparam
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-Query: TypeAlias = tuple[SelectBase, Mapping[str, Any]]
+Statement: TypeAlias = SelectBase | UpdateBase
+
+Query: TypeAlias = tuple[Statement, Mapping[str, Any]]
 """A statement and its parameters by name. A statement's text is kept by its identity: make it once."""
 
 END: Final = 2**63 - 1
@@ -48,15 +50,15 @@ class Texts:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._known: dict[SelectBase, Compiled] = {}
+        self._known: dict[Statement, Compiled] = {}
 
-    def __getitem__(self, statement: SelectBase) -> Compiled:
+    def __getitem__(self, statement: Statement) -> Compiled:
         known = self._known.get(statement)
         if known is None:
             known = self._known[statement] = self._compile(statement)
         return known
 
-    def _compile(self, statement: SelectBase) -> Compiled:
+    def _compile(self, statement: Statement) -> Compiled:
         compiled = statement.compile(dialect=self._dialect)
         names = tuple(compiled.positiontup or ())
         fixed = {name: value for name, value in compiled.params.items() if value is not None}

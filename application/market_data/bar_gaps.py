@@ -1,7 +1,7 @@
 """Where bars should be and are not: spans in which the market was open and no bar was given."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from itertools import pairwise
@@ -14,6 +14,8 @@ from domain.market_data.trading_hours import TradingHours
 class GapReason(Enum):
     NO_TRADES = "NO_TRADES"
     OUTSIDE_HISTORY = "OUTSIDE_HISTORY"
+    INVALID_DATA = "INVALID_DATA"
+    MISSING = "MISSING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class BarGap:
 
     start: datetime
     end: datetime
-    reason: GapReason
+    reason: GapReason = GapReason.NO_TRADES
 
 
 def gaps_between(hours: TradingHours, bars: Sequence[Bar]) -> Iterator[BarGap]:
@@ -41,7 +43,7 @@ def gaps_between(hours: TradingHours, bars: Sequence[Bar]) -> Iterator[BarGap]:
             session = next(sessions, None)
         if session is not None and session.open < after.open_time:
             end = after.open_time
-        yield BarGap(start, end, GapReason.NO_TRADES)
+        yield BarGap(start, end)
 
 
 def gap_at_start(hours: TradingHours, interval: BarInterval, start: datetime, first: datetime) -> BarGap | None:
@@ -50,7 +52,7 @@ def gap_at_start(hours: TradingHours, interval: BarInterval, start: datetime, fi
     if expected is None or expected >= first:
         return None
     last = last_session_before(hours, first)
-    return BarGap(expected, first if last is None else min(first, last.close), GapReason.NO_TRADES)
+    return BarGap(expected, first if last is None else min(first, last.close))
 
 
 def gap_at_end(hours: TradingHours, last: Bar, until: datetime) -> list[BarGap]:
@@ -63,4 +65,19 @@ def gap_at_end(hours: TradingHours, last: Bar, until: datetime) -> list[BarGap]:
     if length is None or session is None or missing is None:
         return []
     over = session.close if session.close <= until else until - (until - session.open) % length
-    return [BarGap(missing, over, GapReason.NO_TRADES)] if missing < over else []
+    return [BarGap(missing, over)] if missing < over else []
+
+
+def invalid_gaps(gaps: Iterable[BarGap], invalid: Sequence[tuple[datetime, datetime]]) -> Iterator[BarGap]:
+    """`gaps` cut where bars were thrown away: those spans, in order and apart, have a reason of their own."""
+    for gap in gaps:
+        at = gap.start
+        for start, end in invalid:
+            start, end = max(start, at), min(end, gap.end)
+            if start < end:
+                if at < start:
+                    yield replace(gap, start=at, end=start)
+                yield BarGap(start, end, GapReason.INVALID_DATA)
+                at = end
+        if at < gap.end:
+            yield replace(gap, start=at)

@@ -1,11 +1,14 @@
 """Bars that are asked for by something other than a start: the newest ones, and the one that is running."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from application.market_data.market import Market
 from application.market_data.market_hours import last_session_before
-from domain.market_data.bar import Bar, BarInterval
-from domain.market_data.instrument import Instrument
+from application.market_data.source import Source
+from application.ports.market_data import BarRequest, FetchedBars
+from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
+from domain.market_data.trading_hours import TradingHours
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
@@ -23,39 +26,61 @@ def longest(interval: BarInterval) -> timedelta:
     return interval.fixed_length or _LONGEST_PERIODS[interval]
 
 
-async def newest_bars(
-    market: Market, instrument: Instrument, interval: BarInterval, end: datetime, count: int
-) -> list[Bar]:
-    """The last `count` bars that open before `end`, oldest first.
+@dataclass(frozen=True, slots=True)
+class BarSeries:
+    """All bars of one kind of one instrument, kept or fetched."""
 
-    A provider is asked for ranges, so this walks back in steps that can hold what is still missing, from
-    session to session, and ends where so long a span is empty that nothing can lie before it.
-    """
-    found: list[Bar] = []
-    asked = count
-    while len(found) < count and end > EARLIEST:
-        asked = max(asked, count - len(found))
-        start = max(EARLIEST, end - asked * longest(interval))
-        page = await market.data.bars(instrument.symbol, interval, start, end, count + asked)
-        if page:
-            found[:0] = page
-            end, asked = start, count - len(found)
-        elif end - start >= _LONGEST_SILENCE:
-            break
-        else:
-            end, asked = _last_trading(instrument, start), 2 * asked
-    return found[-count:]
+    market: Market
+    source: Source
+    interval: BarInterval
+    adjustment: PriceAdjustment = PriceAdjustment.RAW
+    extended_hours: bool = False
 
+    @property
+    def hours(self) -> TradingHours:
+        """When a bar of the series can be."""
+        hours = self.source.instrument.hours
+        return hours.extended() if self.extended_hours and self.interval.fixed_length else hours
 
-async def running_bar(market: Market, symbol: str, interval: BarInterval) -> Bar | None:
-    """The bar that is not over yet; None when none is running, or nothing has traded in it."""
-    now = market.clock.now()
-    start = now - longest(interval) - _INSTANT
-    bars = await market.data.bars(symbol, interval, start, now + _INSTANT, _MOST_RUNNING)
-    return bars[-1] if bars and bars[-1].partial else None
+    async def between(self, start: datetime, end: datetime, limit: int) -> FetchedBars:
+        """At most `limit` bars that open in [start, end), oldest first; raises what the provider raises."""
+        request = BarRequest(self.source.symbol, self.interval, start, end, limit, self.adjustment, self.extended_hours)
+        return await self.market.catalogue.bars(self.source, request)
 
+    async def newest(self, end: datetime, count: int) -> FetchedBars:
+        """The last `count` bars that open before `end`, oldest first.
 
-def _last_trading(instrument: Instrument, before: datetime) -> datetime:
-    """`before`, or the close of the last session where the market was closed then."""
-    session = last_session_before(instrument.hours, before)
-    return before if session is None else min(before, session.close)
+        A provider is asked for ranges, so this walks back in steps that can hold what is still missing, from
+        session to session, and ends where so long a span is empty that nothing can lie before it.
+        """
+        found: list[Bar] = []
+        invalid: list[tuple[datetime, datetime]] = []
+        asked = count
+        while len(found) < count and end > EARLIEST:
+            asked = max(asked, count - len(found))
+            start = max(EARLIEST, end - asked * longest(self.interval))
+            page = await self.between(start, end, count + asked)
+            invalid[:0] = page.invalid
+            if page.bars:
+                found[:0] = page.bars
+                end, asked = start, count - len(found)
+            elif end - start >= _LONGEST_SILENCE:
+                break
+            else:
+                end, asked = self._last_trading(start), 2 * asked
+        return FetchedBars(found[-count:], invalid)
+
+    async def running(self) -> Bar | None:
+        """The bar that is not over yet; None when none is running, or nothing has traded in it."""
+        now = self.market.clock.now()
+        page = await self.between(now - longest(self.interval) - _INSTANT, now + _INSTANT, _MOST_RUNNING)
+        return page.bars[-1] if page.bars and page.bars[-1].partial else None
+
+    def covers(self, bar: Bar) -> bool:
+        """Whether the bar, which a provider pushed, opened in the hours of the series."""
+        return self.interval.fixed_length is None or self.hours.session_at(bar.open_time) is not None
+
+    def _last_trading(self, before: datetime) -> datetime:
+        """`before`, or the close of the last session where the market was closed then."""
+        session = last_session_before(self.hours, before)
+        return before if session is None else min(before, session.close)

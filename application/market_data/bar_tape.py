@@ -1,10 +1,10 @@
 """Bars from a moment in the past on, with no bar twice and none left out."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 
-from application.market_data.market import Market
-from domain.market_data.bar import Bar, BarInterval
+from application.market_data.bar_ranges import BarSeries
+from domain.market_data.bar import Bar
 
 _PAGE = 500
 _INSTANT = timedelta(microseconds=1)
@@ -13,9 +13,8 @@ _INSTANT = timedelta(microseconds=1)
 class BarTape:
     """Knows of each instrument up to which bar a reader has all. `start` None begins with what is live."""
 
-    def __init__(self, market: Market, interval: BarInterval, start: datetime | None) -> None:
-        self._market = market
-        self._interval = interval
+    def __init__(self, series: Mapping[str, BarSeries], start: datetime | None) -> None:
+        self._series = series
         self._start = start
         self._given: dict[str, datetime] = {}
 
@@ -30,18 +29,17 @@ class BarTape:
             self._given[bar.symbol] = bar.open_time
         return True
 
-    async def past(self, symbols: Sequence[str]) -> AsyncIterator[Bar]:
+    async def past(self) -> AsyncIterator[Bar]:
         """Complete bars up to now that the reader lacks, one instrument after the other; none without a start."""
         if self._start is None:
             return
-        for symbol in symbols:
+        for symbol, series in self._series.items():
             while True:
                 given = self._given.get(symbol)
                 start = self._start if given is None else given + _INSTANT
-                now = self._market.clock.now()
-                page = await self._market.data.bars(symbol, self._interval, start, now, _PAGE)
-                for bar in page:
+                page = await series.between(start, series.market.clock.now(), _PAGE)
+                for bar in page.bars:
                     if not bar.partial and self.wants(bar):
                         yield bar
-                if len(page) < _PAGE:
+                if len(page.bars) < _PAGE:
                     break
