@@ -72,7 +72,6 @@ class AccountBook:
         self.symbol_fills: dict[str, list[Fill]] = {}
         self.early: dict[tuple[str, str], ExecutionReport] = {}
         self.executions: set[str] = set()
-        self.quoted: set[str] = set()
         self.groups: dict[str, list[str]] = {}
         self.open_orders: dict[str, OpenOrders] = {}
         self.open_count = 0

@@ -11,13 +11,19 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Needs(NamedTuple):
-    """What must be in the book before a decision, if it exists at all."""
+    """What must be in the book before a decision, if it exists at all.
+
+    `symbols` are those whose markets are looked at. `valued`: the account is valued, which an order's check does too;
+    in its base currency and, where it is set, in `currency`.
+    """
 
     client_order_ids: tuple[str, ...] = ()
     order_ids: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
     group_ids: tuple[str, ...] = ()
     execution_ids: tuple[str, ...] = ()
+    valued: bool = False
+    currency: str = ""
 
 
 class Command(Protocol[R_co]):

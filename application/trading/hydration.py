@@ -8,6 +8,7 @@ from application.ports.journal import Journal
 from application.trading.account_book import AccountBook
 from application.trading.command import Command
 from application.trading.commands.apply_report_command import ApplyReport
+from application.trading.fresh_quotes import refresh_quotes
 from domain.span import span
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
@@ -25,15 +26,13 @@ async def hydrate(
     """
     client_ids: dict[str, None] = {}
     order_ids: dict[str, None] = {}
-    symbols: dict[str, None] = {}
     group_ids: dict[str, None] = {}
     executions: dict[str, None] = {}
-    for command in commands:
-        asked = command.needs()
+    needs = [command.needs() for command in commands]
+    for asked in needs:
         for wanted, ids, known in (
             (client_ids, asked.client_order_ids, book.placements),
             (order_ids, asked.order_ids, book.orders),
-            (symbols, asked.symbols, book.quoted),
             (group_ids, asked.group_ids, ()),
             (executions, asked.execution_ids, book.executions),
         ):
@@ -45,9 +44,6 @@ async def hydrate(
         await _look_alikes(book, book.now - span(window), store)
     elif book.look_alikes.known_from is not None:
         book.look_alikes.forget()
-    if symbols:
-        await book.quotes.ensure(symbols)
-        book.quoted.update(s for s in symbols if book.quotes.latest(s) is not None)
     if executions:
         book.executions.update(await journal.known_executions(book.account_id, executions))
     found: list[Order] = []
@@ -64,6 +60,7 @@ async def hydrate(
     if found:
         await _with_fills(book, found, journal)
     await _histories(book, commands, journal)
+    await refresh_quotes(book, needs)
 
 
 async def _look_alikes(book: AccountBook, since: datetime, store: OrderRepository) -> None:

@@ -1,5 +1,6 @@
 """What things are worth now, from the newest quotes, in an account's base currency."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from application.ports.market_data import LatestQuotes
@@ -35,11 +36,18 @@ class Valuation:
             raise MissingPrice(currency)
         return settle(1 / inverse.mid)
 
-    def symbols_for(self, currency: str) -> tuple[str, ...]:
-        """The markets that `rate` would look at."""
-        if currency == self.base_currency:
-            return ()
-        return pair(currency, self.base_currency), pair(self.base_currency, currency)
+    def unready(self, currencies: Iterable[str]) -> list[str]:
+        """Of the markets that `rate` would look at, those whose quotes are to be refreshed first."""
+        unready = []
+        for currency in currencies:
+            if currency == self.base_currency:
+                continue
+            direct, inverse = pair(currency, self.base_currency), pair(self.base_currency, currency)
+            if self._quotes.wants(direct):
+                unready.append(direct)
+            if self._quotes.wants(inverse) and self._quotes.latest(direct) is None:
+                unready.append(inverse)
+        return unready
 
     def margin(self, portfolio: Portfolio, open_orders: dict[str, OpenOrders], max_leverage: Decimal | None) -> Margin:
         positions = portfolio.positions.values()

@@ -30,7 +30,7 @@ class MeasureLosses:
     actor: str
 
     def needs(self) -> Needs:
-        return Needs()
+        return Needs(valued=True)
 
     def decide(self, book: AccountBook) -> None:
         margin = usage_of(book).margin

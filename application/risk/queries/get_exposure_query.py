@@ -47,7 +47,7 @@ class GetExposure:
     currency: str = ""
 
     def needs(self) -> Needs:
-        return Needs()
+        return Needs(valued=True, currency=self.currency)
 
     def decide(self, book: AccountBook) -> AccountExposure:
         return account_exposure(book, self.currency or book.account.base_currency)

@@ -46,7 +46,7 @@ class GetRiskSnapshot:
     actor: str
 
     def needs(self) -> Needs:
-        return Needs()
+        return Needs(valued=True)
 
     def decide(self, book: AccountBook) -> RiskMoment:
         return RiskMoment(

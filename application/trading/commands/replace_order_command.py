@@ -69,7 +69,7 @@ class ReplaceOrder:
     validate_only: bool = False
 
     def needs(self) -> Needs:
-        return self.ref.needs()
+        return self.ref.needs()._replace(valued=True)
 
     def decide(self, book: AccountBook) -> Placed:
         """`order` as it stands after the request was recorded; as it would be with `validate_only`."""

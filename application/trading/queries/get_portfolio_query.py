@@ -58,7 +58,7 @@ class GetPortfolio:
     actor: str
 
     def needs(self) -> Needs:
-        return Needs()
+        return Needs(valued=True)
 
     def decide(self, book: AccountBook) -> PortfolioView:
         missing: dict[str, None] = {}

@@ -60,6 +60,9 @@ class Quotes:
         quote = self._quotes.get(symbol)
         return (quote.mid, quote.mid) if quote else None
 
+    def wants(self, symbol: str) -> bool:
+        return False
+
     async def ensure(self, symbols: Collection[str]) -> None:
         self.asked_for.append(set(symbols))
 

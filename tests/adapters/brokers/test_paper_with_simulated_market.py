@@ -10,7 +10,8 @@ import pytest
 from adapters.brokers.paper_adapter import PaperBroker
 from adapters.brokers.paper_settings import PaperSettings
 from adapters.clock import ManualClock
-from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
+from adapters.market_data.simulated_adapter import SimulatedMarketData
+from adapters.market_data.simulation_settings import SimulationSettings
 from domain.decimals import ZERO, is_multiple
 from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
@@ -25,7 +26,7 @@ class Floor:
 
     def __init__(self, start: datetime = TUESDAY_NOON) -> None:
         self.clock = ManualClock(start)
-        self.market = SimulatedMarketData(self.clock, SimulationSettings(sessions="exchange"))
+        self.market = SimulatedMarketData(self.clock, SimulationSettings(sessions="exchange")).in_memory
         self.broker = PaperBroker(self.clock, self.market, PaperSettings())
         self.reports: list[ExecutionReport] = []
         self._desk = Desk(start=start)

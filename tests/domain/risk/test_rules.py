@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.market_data.instrument import InstrumentStatus
 from domain.market_data.trading_hours import TradingHours
 from domain.risk.aggregates.risk_profile import RiskProfile
 from domain.risk.aggregates.risk_state import RiskState
@@ -196,6 +197,15 @@ def test_a_post_only_stop_is_not_judged_before_it_triggers() -> None:
 
 def test_executions_are_counted_for_orders_of_a_strategy_only() -> None:
     assert "REPEATED_EXECUTION" not in told(within_every_limit(order()))
+
+
+@pytest.mark.parametrize("status", [one for one in InstrumentStatus if one is not InstrumentStatus.ACTIVE])
+@pytest.mark.parametrize("more", [{}, {"side": Side.SELL, "reduce_only": True}])
+def test_no_order_is_taken_for_an_instrument_that_is_not_active(status: InstrumentStatus, more: Facts) -> None:
+    halted = situation(order(**more), around=Around(10_000, {"ACME": 100}), instrument=replace(ACME, status=status))
+    assert failed(halted) == {"INSTRUMENT_KNOWN"}
+    assert not passes(halted)
+    assert told(halted)["INSTRUMENT_KNOWN"].message == f"instrument ACME: {status.value}, limit ACTIVE"
 
 
 def test_limits_of_another_symbol_say_nothing_here() -> None:
