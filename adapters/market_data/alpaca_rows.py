@@ -11,11 +11,13 @@ from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
 from domain.market_data.bar_shaping import RawBar, Shape, shape
 from domain.market_data.quote import OrderBook, PriceLevel, TopOfBook, Trade, top_of_book
 from domain.market_data.trading_hours import TradingHours
+from domain.trading.value_objects.order_type import Side
 
-Side = tuple[Decimal | None, Decimal | None]
+BookSide = tuple[Decimal | None, Decimal | None]
 
 _ONE = Decimal(1)
-_NOBODY: Side = (None, None)
+_NOBODY: BookSide = (None, None)
+_TAKERS = {"B": Side.BUY, "S": Side.SELL}
 
 
 def is_crypto(symbol: str) -> bool:
@@ -69,7 +71,7 @@ def quote_of(symbol: str, row: object, shares_per_lot: int) -> TopOfBook | None:
     return top_of_book(symbol, *bid, *ask, at)
 
 
-def _side(price: object, size: object, unit: Decimal) -> Side | None:
+def _side(price: object, size: object, unit: Decimal) -> BookSide | None:
     """A price of 0 is the vendor's word for nobody; None for what is neither that nor a price."""
     if decimal_of(price) == 0:
         return _NOBODY
@@ -85,7 +87,9 @@ def trade_of(symbol: str, row: object) -> Trade | None:
     price, size = price_of(row.get("p")), price_of(row.get("s"))
     if price is None or size is None:
         return None
-    return Trade(symbol, _trade_id(row, at), price, size, at, _conditions(row.get("c")))
+    return Trade(
+        symbol, _trade_id(row, at), price, size, at, _conditions(row.get("c")), _TAKERS.get(str(row.get("tks")))
+    )
 
 
 def _trade_id(row: Mapping[str, object], at: datetime) -> str:

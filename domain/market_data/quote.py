@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from domain.trading.value_objects.order_type import Side
+
 
 @dataclass(frozen=True, slots=True)
 class TopOfBook:
@@ -68,7 +70,8 @@ class OrderBook:
 class Trade:
     """One print: `trade_id` is unique within its symbol, empty where the source gives none.
 
-    `conditions` are the venue's codes, as it writes them.
+    `conditions` are the venue's codes, as it writes them. `aggressor` is the side that took the liquidity, None where
+    it is not known.
     """
 
     symbol: str
@@ -77,3 +80,4 @@ class Trade:
     size: Decimal
     trade_time: datetime
     conditions: tuple[str, ...] = ()
+    aggressor: Side | None = None

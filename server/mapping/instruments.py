@@ -1,16 +1,21 @@
 """Instruments and providers, as the contract shows them."""
 
+from collections.abc import Collection
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
+
+from google.protobuf.duration_pb2 import Duration
 
 from application.market_data.queries.get_instrument_query import InstrumentView
 from application.market_data.queries.list_providers_query import ProviderView
-from application.market_data.topics import Channel
+from application.ports.market_data import Capabilities, DataKind
 from domain.decimals import plain
-from domain.market_data.bar import BarInterval
-from domain.market_data.instrument import AssetClass
+from domain.market_data.bar import BarInterval, PriceAdjustment
+from domain.market_data.instrument import NO_MAXIMUM, AssetClass, InstrumentStatus
 from domain.market_data.trading_hours import TradingHours
 from quantmesh.marketdata.v1 import bar_pb2, instrument_pb2, provider_pb2
-from server.mapping.common import enum_table, reversed_table, to_optional_timestamp
+from server.mapping.common import decimal_or_empty, enum_table, reversed_table, to_duration, to_optional_timestamp
 
 ASSET_CLASSES: Final = enum_table(instrument_pb2.AssetClass, AssetClass, "ASSET_CLASS")
 ASSET_CLASS_OF: Final = reversed_table(ASSET_CLASSES)
@@ -30,12 +35,12 @@ INTERVALS: Final[dict[BarInterval, Any]] = {
 }
 INTERVAL_OF: Final = reversed_table(INTERVALS)
 
-_DATA_KINDS: Final = {
-    Channel.QUOTES: provider_pb2.DATA_KIND_QUOTES,
-    Channel.TRADES: provider_pb2.DATA_KIND_TRADES,
-    Channel.BARS: provider_pb2.DATA_KIND_BARS,
-    Channel.ORDER_BOOK: provider_pb2.DATA_KIND_ORDER_BOOKS,
-}
+ADJUSTMENTS: Final = enum_table(bar_pb2.PriceAdjustment, PriceAdjustment, "PRICE_ADJUSTMENT")
+ADJUSTMENT_OF: Final = reversed_table(ADJUSTMENTS) | {bar_pb2.PRICE_ADJUSTMENT_UNSPECIFIED: PriceAdjustment.RAW}
+STATUSES: Final = enum_table(instrument_pb2.InstrumentStatus, InstrumentStatus, "INSTRUMENT_STATUS")
+STATUS_OF: Final = reversed_table(STATUSES)
+
+_DATA_KINDS: Final = enum_table(provider_pb2.DataKind, DataKind, "DATA_KIND")
 _WEEKDAYS: Final = (
     instrument_pb2.WEEKDAY_MONDAY,
     instrument_pb2.WEEKDAY_TUESDAY,
@@ -47,8 +52,8 @@ _WEEKDAYS: Final = (
 )
 
 
-def to_instrument(view: InstrumentView, provider: str) -> instrument_pb2.Instrument:
-    """Holidays have no name and shorting is unknown: the domain says neither."""
+def to_instrument(view: InstrumentView) -> instrument_pb2.Instrument:
+    """Holidays have no name: the domain does not say it."""
     one, state = view.instrument, view.state
     return instrument_pb2.Instrument(
         symbol=one.symbol,
@@ -60,47 +65,81 @@ def to_instrument(view: InstrumentView, provider: str) -> instrument_pb2.Instrum
         tick_size=plain(one.tick_size),
         lot_size=plain(one.lot_size),
         min_quantity=plain(one.min_quantity),
-        max_quantity=plain(one.max_quantity),
+        max_quantity="" if one.max_quantity >= NO_MAXIMUM else plain(one.max_quantity),
+        min_notional=decimal_or_empty(one.min_notional),
         multiplier="1",
         time_zone=one.hours.time_zone,
-        sessions=[_session(one.hours)],
-        holidays=[instrument_pb2.Holiday(date=day.isoformat()) for day in view.holidays],
-        provider=provider,
-        provider_symbol=one.symbol,
+        sessions=_sessions(one.hours),
+        holidays=_holidays(view),
+        provider=view.provider,
+        provider_symbol=one.provider_symbol or one.symbol,
         sector=one.sector or "",
-        status=instrument_pb2.INSTRUMENT_STATUS_ACTIVE,
+        status=STATUSES[one.status],
+        shortable=one.shortable,
         market_open=state.open,
         next_change_time=to_optional_timestamp(state.next_change),
     )
 
 
-def _session(hours: TradingHours) -> instrument_pb2.TradingSession:
-    return instrument_pb2.TradingSession(
-        kind=instrument_pb2.SESSION_KIND_REGULAR,
-        days=[_WEEKDAYS[day] for day in sorted(hours.weekdays)],
-        open=f"{hours.opens:%H:%M}",
-        close=f"{hours.closes:%H:%M}",
+def _sessions(hours: TradingHours) -> list[instrument_pb2.TradingSession]:
+    days = [_WEEKDAYS[day] for day in sorted(hours.weekdays)]
+    spans = (
+        (instrument_pb2.SESSION_KIND_PRE_MARKET, hours.pre_market_opens, hours.opens),
+        (instrument_pb2.SESSION_KIND_REGULAR, hours.opens, hours.closes),
+        (instrument_pb2.SESSION_KIND_POST_MARKET, hours.closes, hours.post_market_closes),
     )
+    return [
+        instrument_pb2.TradingSession(kind=kind, days=days, open=f"{opens:%H:%M}", close=f"{closes:%H:%M}")
+        for kind, opens, closes in spans
+        if opens is not None and closes is not None
+    ]
+
+
+def _holidays(view: InstrumentView) -> list[instrument_pb2.Holiday]:
+    opens = f"{view.instrument.hours.opens:%H:%M}"
+    closed = [instrument_pb2.Holiday(date=day.isoformat()) for day in view.holidays]
+    short = [
+        instrument_pb2.Holiday(date=day.isoformat(), open=opens, close=f"{closes:%H:%M}")
+        for day, closes in view.early_closes
+    ]
+    return sorted(closed + short, key=lambda holiday: holiday.date)
 
 
 def to_provider(view: ProviderView) -> provider_pb2.Provider:
-    """The one provider of a server that has no other: available, and the default."""
     return provider_pb2.Provider(
         name=view.name,
-        display_name=view.name.replace("_", " ").title(),
-        available=True,
-        default_provider=True,
-        capabilities=provider_pb2.ProviderCapabilities(
-            asset_classes=[ASSET_CLASSES[kind] for kind in view.asset_classes],
-            request_kinds=[_DATA_KINDS[channel] for channel in view.request_channels],
-            stream_kinds=[_DATA_KINDS[channel] for channel in view.stream_channels],
-            search=True,
-            bars=[
-                provider_pb2.BarCapability(interval=INTERVALS[interval])
-                for interval in view.intervals
-                if interval in INTERVALS
-            ],
-            adjustments=[bar_pb2.PRICE_ADJUSTMENT_RAW],
-            max_book_depth=view.max_book_depth,
-        ),
+        display_name=view.display_name,
+        available=view.lack is None,
+        unavailable_reason=view.lack.reason if view.lack else "",
+        remedy=view.lack.remedy if view.lack else "",
+        default_provider=view.is_default,
+        capabilities=_capabilities(view.capabilities),
     )
+
+
+def _capabilities(can: Capabilities) -> provider_pb2.ProviderCapabilities:
+    return provider_pb2.ProviderCapabilities(
+        asset_classes=[ASSET_CLASSES[kind] for kind in can.asset_classes],
+        request_kinds=_kinds(can.requests),
+        stream_kinds=_kinds(can.streams),
+        search=can.search,
+        bars=[
+            provider_pb2.BarCapability(interval=INTERVALS[interval], history=_duration(history))
+            for interval, history in can.bars.items()
+        ],
+        adjustments=[ADJUSTMENTS[adjustment] for adjustment in can.adjustments],
+        extended_hours=can.extended_hours,
+        max_book_depth=can.max_book_depth,
+        delay=_duration(can.delay),
+        requests_per_minute=can.requests_per_minute,
+        max_stream_symbols=can.max_stream_symbols,
+        notes=can.notes,
+    )
+
+
+def _duration(span: timedelta | None) -> Duration | None:
+    return None if span is None else to_duration(Decimal(span // timedelta(microseconds=1)) / 1_000_000)
+
+
+def _kinds(kinds: Collection[DataKind]) -> list[Any]:
+    return [_DATA_KINDS[kind] for kind in DataKind if kind in kinds]

@@ -12,7 +12,7 @@ from application.market_data.topics import Channel, Topic, Update, UpstreamNews,
 from domain.decimals import plain
 from domain.errors import DomainError
 from domain.market_data.bar import Bar
-from domain.market_data.quote import OrderBook, PriceLevel, Quote, Trade
+from domain.market_data.quote import OrderBook, PriceLevel, Quote, TopOfBook, Trade
 from quantmesh.marketdata.v1 import (
     bar_pb2,
     market_data_query_pb2,
@@ -20,10 +20,11 @@ from quantmesh.marketdata.v1 import (
     quote_pb2,
     subscription_pb2,
 )
-from quantmesh.type.v1 import stream_pb2
+from quantmesh.type.v1 import side_pb2, stream_pb2
 from server.errors import status_of
-from server.mapping.common import enum_table, to_optional_timestamp, to_timestamp
-from server.mapping.instruments import INTERVALS
+from server.mapping.common import decimal_or_empty, enum_table, to_optional_timestamp, to_timestamp
+from server.mapping.instruments import ADJUSTMENTS, INTERVALS
+from server.mapping.orders import SIDES
 
 _GAP_REASONS: Final = enum_table(bar_pb2.BarGapReason, GapReason, "BAR_GAP_REASON")
 _STATES: Final = enum_table(market_data_stream_pb2.StreamState, UpstreamState, "STREAM_STATE")
@@ -42,13 +43,13 @@ _NEWS: Final = {
 }
 
 
-def to_quote(quote: Quote, provider: str, *, received: datetime | None = None, merged: int = 0) -> quote_pb2.Quote:
+def to_quote(quote: TopOfBook, provider: str, *, received: datetime | None = None, merged: int = 0) -> quote_pb2.Quote:
     return quote_pb2.Quote(
         symbol=quote.symbol,
-        bid_price=plain(quote.bid_price),
-        bid_size=plain(quote.bid_size),
-        ask_price=plain(quote.ask_price),
-        ask_size=plain(quote.ask_size),
+        bid_price=decimal_or_empty(quote.bid_price),
+        bid_size=decimal_or_empty(quote.bid_size),
+        ask_price=decimal_or_empty(quote.ask_price),
+        ask_size=decimal_or_empty(quote.ask_size),
         quote_time=to_timestamp(quote.quote_time),
         merged_count=merged,
         provider=provider,
@@ -64,6 +65,8 @@ def to_trade(trade: Trade, provider: str) -> quote_pb2.Trade:
         size=plain(trade.size),
         trade_time=to_timestamp(trade.trade_time),
         provider=provider,
+        conditions=trade.conditions,
+        aggressor_side=SIDES[trade.aggressor] if trade.aggressor else side_pb2.SIDE_UNSPECIFIED,
     )
 
 
@@ -98,7 +101,8 @@ def to_bar(bar: Bar, provider: str) -> bar_pb2.Bar:
         volume=plain(bar.volume),
         partial=bar.partial,
         trade_count=bar.trade_count,
-        adjustment=bar_pb2.PRICE_ADJUSTMENT_RAW,
+        vwap=None if bar.vwap is None else plain(bar.vwap),
+        adjustment=ADJUSTMENTS[bar.adjustment],
         provider=provider,
     )
 
@@ -113,12 +117,12 @@ def to_failure(symbol: str, error: DomainError) -> market_data_query_pb2.SymbolF
     return market_data_query_pb2.SymbolFailure(symbol=symbol, status=status_of(error))
 
 
-def to_subscription(topic: Topic, provider: str) -> subscription_pb2.Subscription:
+def to_subscription(topic: Topic) -> subscription_pb2.Subscription:
     return subscription_pb2.Subscription(
         channel=CHANNELS[topic.channel],
         symbol=topic.symbol,
         interval=INTERVALS[topic.interval] if topic.interval else bar_pb2.BAR_INTERVAL_UNSPECIFIED,
-        provider=provider,
+        provider=topic.provider,
         depth=topic.depth,
     )
 
@@ -126,7 +130,7 @@ def to_subscription(topic: Topic, provider: str) -> subscription_pb2.Subscriptio
 # -- messages of streams -----------------------------------------------------------------------------------
 
 
-def _quote_of(update: Update, item: Quote, merged: int, provider: str) -> Message:
+def _quote_of(update: Update, item: TopOfBook, merged: int, provider: str) -> Message:
     return to_quote(item, provider, received=update.received_time, merged=merged)
 
 
@@ -156,6 +160,7 @@ def _status_of(_: Update, item: UpstreamNews, merged: int, provider: str) -> Mes
 
 
 _FIELDS: Final[dict[type, tuple[str, Callable[..., Message]]]] = {
+    TopOfBook: ("quote", _quote_of),
     Quote: ("quote", _quote_of),
     Trade: ("trade", _trade_of),
     Bar: ("bar", _bar_of),
@@ -164,14 +169,14 @@ _FIELDS: Final[dict[type, tuple[str, Callable[..., Message]]]] = {
 }
 
 
-def delivered(response: Callable[..., Message], delivery: Delivery, provider: str) -> bytes:
+def delivered(response: Callable[..., Message], delivery: Delivery) -> bytes:
     """`delivery` as a message of the type `response`, made once for all streams that send the same."""
     update = delivery.update
     key = (response, delivery.merged) if delivery.merged else response
     form = update.forms.get(key)
     if form is None:
         field, make = _FIELDS[type(update.item)]
-        message = make(update, update.item, delivery.merged, provider)
+        message = make(update, update.item, delivery.merged, update.topic.provider)
         form = update.forms[key] = response(**{field: message}).SerializeToString()
     return form
 

@@ -13,6 +13,7 @@ import pytest
 from domain.errors import DomainError, PreconditionFailed, Throttled, Unavailable
 from domain.market_data.bar import BarInterval
 from domain.market_data.quote import OrderBook, PriceLevel, Quote, TopOfBook
+from domain.trading.value_objects.order_type import Side
 from tests.support.vendors.alpaca_data import frame_time, minute_row, stamp
 from tests.support.vendors.alpaca_provider import NOW, Alpaca, alpaca
 
@@ -94,6 +95,16 @@ async def test_each_trade_comes_once_and_in_order_with_an_id_of_its_own(market: 
     first = reader.items[0]
     assert (first.price, first.size, first.trade_time) == (Decimal("10.5"), Decimal(100), AT)
     assert first.conditions == ("@", "I")
+    await reader.stop()
+
+
+async def test_the_side_that_took_the_liquidity_is_told_where_the_vendor_knows_it(market: Alpaca) -> None:
+    reader = Reader(market.provider.trades(["BTC/USD"]))
+    await market.server.until_subscribed("crypto", "trades", "BTC/USD")
+    sides = ({"tks": "B"}, {"tks": "S"}, {"tks": "?"}, {})
+    await market.server.push("crypto", *(trade("BTC/USD", number, **side) for number, side in enumerate(sides)))
+    await market.server.until(lambda: len(reader.items) == 4)
+    assert [one.aggressor for one in reader.items] == [Side.BUY, Side.SELL, None, None]
     await reader.stop()
 
 

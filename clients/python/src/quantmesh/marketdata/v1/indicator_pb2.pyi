@@ -148,7 +148,9 @@ class Indicator(_message.Message):
     """
     unstable_period: _builtins.int
     """Number of further bars, at the default parameters, that the server reads before the first row it gives,
-    so that a value does not depend on where a request starts. 0 when `has_unstable_period` is false.
+    so that a value does not depend on where a request starts. 0 when `has_unstable_period` is false; 200000
+    when a value depends on the whole history of the instrument (a running total, for example), which is then
+    read from its beginning.
     """
     overlay: _builtins.bool
     """True when the outputs are prices, to be drawn over the bars."""
@@ -345,8 +347,8 @@ class IndicatorRow(_message.Message):
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """One decimal for each output, in the order of `outputs`. An empty string where there is no value: too
-        little history, or a formula that has none at this bar (a division by zero). Never "NaN". Rounded to 18
-        digits after the point.
+        little history, or a formula that has none at this bar (a division by zero). Never "NaN". 15 significant
+        digits, and at most 18 after the point. A number of bars is counted back from this one.
         """
 
     def __init__(

@@ -35,7 +35,9 @@ class SearchInstrumentsRequest(_message.Message):
     asset_class: _instrument_pb2.AssetClass.ValueType
     """Only this kind. Unset: every kind."""
     provider: _builtins.str
-    """Only instruments of this provider. Empty: of every available one."""
+    """Only instruments of this provider. Empty: of the default provider and of those that symbols are routed to,
+    each instrument as the one that serves it describes it.
+    """
     page_size: _builtins.int
     """At most so many in one answer: 0 to 1000, where 0 means 50. Fewer do not mean that the list has ended."""
     page_token: _builtins.str
@@ -162,7 +164,9 @@ class ListInstrumentsRequest(_message.Message):
     status: _instrument_pb2.InstrumentStatus.ValueType
     """Only this status. Unset: every one but DELISTED."""
     provider: _builtins.str
-    """Only instruments of this provider. Empty: of every available one."""
+    """Only instruments of this provider. Empty: of the default provider and of those that symbols are routed to,
+    each instrument as the one that serves it describes it.
+    """
     page_size: _builtins.int
     """At most so many in one answer: 0 to 1000, where 0 means 100. Fewer do not mean that the list has ended."""
     page_token: _builtins.str

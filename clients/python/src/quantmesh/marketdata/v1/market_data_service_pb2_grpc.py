@@ -288,6 +288,8 @@ class MarketDataServiceServicer:
 
     def ListIndicators(self, request, context):
         """Lists the indicators that ComputeIndicator knows, by name.
+
+        FAILED_PRECONDITION: the indicators are not installed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -301,6 +303,8 @@ class MarketDataServiceServicer:
         INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
         NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
         FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
+        OUT_OF_RANGE, TIME_RANGE_NOT_COVERED: a value depends on the whole history, and that has more than 200,000
+        bars of this interval: ask for a longer one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -119,7 +119,10 @@ class MarketDataServiceStub:
     the close_time of its last bar received.
     """
     ListIndicators: _grpc.UnaryUnaryMultiCallable[_indicator_query_pb2.ListIndicatorsRequest, _indicator_query_pb2.ListIndicatorsResponse]
-    """Lists the indicators that ComputeIndicator knows, by name."""
+    """Lists the indicators that ComputeIndicator knows, by name.
+
+    FAILED_PRECONDITION: the indicators are not installed.
+    """
     ComputeIndicator: _grpc.UnaryUnaryMultiCallable[_indicator_query_pb2.ComputeIndicatorRequest, _indicator_query_pb2.ComputeIndicatorResponse]
     """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
     before the first row is fetched by the server, so that a value does not depend on where the request
@@ -128,6 +131,8 @@ class MarketDataServiceStub:
     INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
     NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
     FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
+    OUT_OF_RANGE, TIME_RANGE_NOT_COVERED: a value depends on the whole history, and that has more than 200,000
+    bars of this interval: ask for a longer one.
     """
     ListProviders: _grpc.UnaryUnaryMultiCallable[_provider_pb2.ListProvidersRequest, _provider_pb2.ListProvidersResponse]
     """Lists all providers by name, also those that are not available, and why."""
@@ -250,7 +255,10 @@ class MarketDataServiceAsyncStub(MarketDataServiceStub):
     the close_time of its last bar received.
     """
     ListIndicators: _aio.UnaryUnaryMultiCallable[_indicator_query_pb2.ListIndicatorsRequest, _indicator_query_pb2.ListIndicatorsResponse]  # type: ignore[assignment]
-    """Lists the indicators that ComputeIndicator knows, by name."""
+    """Lists the indicators that ComputeIndicator knows, by name.
+
+    FAILED_PRECONDITION: the indicators are not installed.
+    """
     ComputeIndicator: _aio.UnaryUnaryMultiCallable[_indicator_query_pb2.ComputeIndicatorRequest, _indicator_query_pb2.ComputeIndicatorResponse]  # type: ignore[assignment]
     """Computes an indicator over the bars of one instrument, oldest first. The history that the formula needs
     before the first row is fetched by the server, so that a value does not depend on where the request
@@ -259,6 +267,8 @@ class MarketDataServiceAsyncStub(MarketDataServiceStub):
     INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
     NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
     FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
+    OUT_OF_RANGE, TIME_RANGE_NOT_COVERED: a value depends on the whole history, and that has more than 200,000
+    bars of this interval: ask for a longer one.
     """
     ListProviders: _aio.UnaryUnaryMultiCallable[_provider_pb2.ListProvidersRequest, _provider_pb2.ListProvidersResponse]  # type: ignore[assignment]
     """Lists all providers by name, also those that are not available, and why."""
@@ -450,7 +460,10 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _indicator_query_pb2.ListIndicatorsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_indicator_query_pb2.ListIndicatorsResponse, _abc.Awaitable[_indicator_query_pb2.ListIndicatorsResponse]]:
-        """Lists the indicators that ComputeIndicator knows, by name."""
+        """Lists the indicators that ComputeIndicator knows, by name.
+
+        FAILED_PRECONDITION: the indicators are not installed.
+        """
 
     @_abc_1.abstractmethod
     def ComputeIndicator(
@@ -465,6 +478,8 @@ class MarketDataServiceServicer(metaclass=_abc_1.ABCMeta):
         INVALID_ARGUMENT, INVALID_REQUEST: an unknown parameter or input, or a value out of its range.
         NOT_FOUND, INDICATOR_NOT_FOUND: no such indicator.
         FAILED_PRECONDITION: the provider has no bars of this interval, or the indicators are not installed.
+        OUT_OF_RANGE, TIME_RANGE_NOT_COVERED: a value depends on the whole history, and that has more than 200,000
+        bars of this interval: ask for a longer one.
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ class _RiskRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RiskRule.Val
     RISK_RULE_UNSPECIFIED: _RiskRule.ValueType  # 0
     """Never sent."""
     RISK_RULE_INSTRUMENT_KNOWN: _RiskRule.ValueType  # 1
-    """The instrument is in the catalogue and may be traded at the account's broker."""
+    """The instrument is in the catalogue, takes orders at all, and may be traded at the account's broker."""
     RISK_RULE_TICK_SIZE: _RiskRule.ValueType  # 2
     """Every price of the order is a multiple of the instrument's tick size. Prices are never rounded."""
     RISK_RULE_LOT_SIZE: _RiskRule.ValueType  # 3
@@ -110,7 +110,7 @@ class RiskRule(_RiskRule, metaclass=_RiskRuleEnumTypeWrapper):
 RISK_RULE_UNSPECIFIED: RiskRule.ValueType  # 0
 """Never sent."""
 RISK_RULE_INSTRUMENT_KNOWN: RiskRule.ValueType  # 1
-"""The instrument is in the catalogue and may be traded at the account's broker."""
+"""The instrument is in the catalogue, takes orders at all, and may be traded at the account's broker."""
 RISK_RULE_TICK_SIZE: RiskRule.ValueType  # 2
 """Every price of the order is a multiple of the instrument's tick size. Prices are never rounded."""
 RISK_RULE_LOT_SIZE: RiskRule.ValueType  # 3
