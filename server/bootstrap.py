@@ -14,8 +14,9 @@ from adapters.brokers.paper_adapter import PaperBroker
 from adapters.brokers.paper_settings import PaperSettings
 from adapters.clock import AcceleratedClock, SystemClock
 from adapters.ids import UlidGenerator
-from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
+from adapters.indicators.installed import InstalledIndicators
 from adapters.persistence.store import Store, open_store
+from application.market_data.backfill_runner import BackfillRunner
 from application.market_data.market import Market
 from application.ports.clock import Clock
 from application.ports.journal import JournalUnavailable
@@ -33,6 +34,7 @@ from server.crash_points import crash_points
 from server.health import SERVING, HealthService
 from server.interceptors.audit import Audit
 from server.interceptors.tracking import Lifecycle
+from server.market_bootstrap import MarketParts, open_market
 from server.services.account_service import AccountService
 from server.services.market_data_service import MarketDataService
 from server.services.order_service import OrderService
@@ -41,6 +43,7 @@ from server.settings import Settings, SettingsError, group
 from server.transport import Transport
 
 _DATABASE_FILE: Final = "quantmesh.db"
+_MARKET_FILE: Final = "marketdata.db"
 _REFUSING_SECONDS: Final = 0.25
 _SENDING_SECONDS: Final = 0.5
 _ABORTING_SECONDS: Final = 1.0
@@ -66,8 +69,9 @@ class Application:
         self._lifecycle = Lifecycle()
         self._clock = _clock(settings)
         self._ids = UlidGenerator(self._clock, os.urandom)
-        self._market = SimulatedMarketData(self._clock, group("simulation", SimulationSettings, settings.simulation))
-        self._paper = PaperBroker(self._clock, self._market, group("paper", PaperSettings, settings.paper))
+        self._market: MarketParts | None = None
+        self._paper: PaperBroker | None = None
+        self._backfills: BackfillRunner | None = None
         self._store: Store | None = None
         self._engine: TradingEngine | None = None
         self._desk: RiskDesk | None = None
@@ -99,6 +103,8 @@ class Application:
             if self._engine is not None:
                 await self._start_engine(self._engine)
             await self._transport.start()
+            if self._backfills is not None:
+                self._backfills.start()
         except BaseException:
             await self._close()
             raise
@@ -129,29 +135,40 @@ class Application:
                 await asyncio.wait_for(self._engine.stop(), _FLUSHING_SECONDS)
             except TimeoutError:
                 _log.warning("the last transaction is given up: the database does not answer")
+        if self._backfills is not None:
+            await self._backfills.stop()
         if self._store is not None:
             await self._store.close()
+        if self._market is not None:
+            await self._market.close()
 
     # -- the parts ---------------------------------------------------------------------------------------
 
     async def _services(self) -> Services:
         services: Services = {}
-        if "trading" in self._settings.services:
-            services |= await self._trading()
-        if "marketdata" in self._settings.services:
-            services[_MARKET_DATA] = MarketDataService(self._market, self._market, self._clock, self._lifecycle)
+        if {"trading", "marketdata"} & set(self._settings.services):
+            self._market = await open_market(self._settings, self._clock, _market_database(self._settings))
+            market = self._market.market
+            if "trading" in self._settings.services:
+                services |= await self._trading(market)
+            if "marketdata" in self._settings.services:
+                self._backfills = BackfillRunner(market, self._market.store.backfills, self._clock, self._ids)
+                services[_MARKET_DATA] = MarketDataService(
+                    market, InstalledIndicators(), self._backfills, self._lifecycle
+                )
         if "strategy" in self._settings.services:
             services[_STRATEGIES] = object()  # nothing of it is built yet
         return services
 
-    async def _trading(self) -> Services:
+    async def _trading(self, market: Market) -> Services:
         reached = _crash_points(self._settings)
+        self._paper = PaperBroker(self._clock, market.board, group("paper", PaperSettings, self._settings.paper))
         self._store = await _open_store(self._settings, reached)
         self._engine = TradingEngine(
             self._store.journal,
             self._store.orders,
             {self._paper.name: self._paper},
-            self._market,
+            market.board,
             self._clock,
             self._ids,
             group("watch", WatchSettings, self._settings.watch),
@@ -162,12 +179,20 @@ class Application:
         self._desk = RiskDesk(self._engine, self._store.controls, self._engine.controls, self._clock, self._ids)
         self._supervisor = Supervisor(self._desk, self._clock)
         create_account = CreateAccountHandler(self._engine, self._clock)
-        market = Market(self._market, self._market, self._clock)
         return {
             _ORDERS: OrderService(self._engine, self._ids, self._lifecycle, self._audit),
             _ACCOUNTS: AccountService(self._engine, create_account, self._lifecycle),
             _RISK: RiskService(self._engine, self._desk, market, self._store.audit, self._lifecycle),
         }
+
+    def _hand_over_positions(self, engine: TradingEngine) -> None:
+        """The paper venue's memory is our own."""
+        if self._paper is None:
+            return
+        for writer in engine.writers(self._paper.name):
+            held = writer.book.portfolio.positions
+            quantities = {symbol: position.quantity for symbol, position in held.items()}
+            self._paper.adopt_positions(writer.account_id, quantities)
 
     async def _start_engine(self, engine: TradingEngine) -> None:
         try:
@@ -177,11 +202,7 @@ class Application:
         except NotFound as error:
             raise SettingsError(f"database: it has accounts of a broker that is gone: {error}") from error
         self._engine_runs = True
-        for writer in engine.writers(self._paper.name):
-            held = writer.book.portfolio.positions
-            self._paper.adopt_positions(
-                writer.account_id, {symbol: position.quantity for symbol, position in held.items()}
-            )
+        self._hand_over_positions(engine)
         if self._desk is not None:
             await self._desk.start()
         await engine.connect()
@@ -189,10 +210,17 @@ class Application:
             self._supervisor.start()
 
 
+def _market_database(settings: Settings) -> str:
+    """Where bars are kept unless it is said: beside the orders on PostgreSQL, else in a file of their own."""
+    if settings.database.startswith(("memory:", "postgresql:")):
+        return settings.database
+    return _embedded(settings.data_dir, _MARKET_FILE)
+
+
 def _clock(settings: Settings) -> Clock:
-    if settings.clock_speed == 1:
+    if settings.clock_speed == 1 and settings.clock_start is None:
         return SystemClock()
-    return AcceleratedClock(settings.clock_speed, datetime.now(UTC))
+    return AcceleratedClock(settings.clock_speed, settings.clock_start or datetime.now(UTC))
 
 
 def _crash_points(settings: Settings) -> Callable[[str], None]:
@@ -203,7 +231,7 @@ def _crash_points(settings: Settings) -> Callable[[str], None]:
 
 
 async def _open_store(settings: Settings, reached: Callable[[str], None]) -> Store:
-    url = settings.database or _embedded(settings.data_dir)
+    url = settings.database or _embedded(settings.data_dir, _DATABASE_FILE)
     try:
         return await open_store(url, reached)
     except ValueError as error:
@@ -214,8 +242,8 @@ async def _open_store(settings: Settings, reached: Callable[[str], None]) -> Sto
         raise SettingsError(f"database: cannot be opened: {said or type(error).__name__}") from error
 
 
-def _embedded(folder: Path) -> str:
-    """The URL of the SQLite file in `folder`, which is made when missing, and never gets into a repository."""
+def _embedded(folder: Path, file: str) -> str:
+    """The URL of the SQLite `file` in `folder`, which is made when missing, and never gets into a repository."""
     try:
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -224,4 +252,4 @@ def _embedded(folder: Path) -> str:
         raise SettingsError(f"data_dir: {folder} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SettingsError(f"data_dir: {folder} cannot be written to")
-    return f"sqlite:///{folder.absolute() / _DATABASE_FILE}"
+    return f"sqlite:///{folder.absolute() / file}"

@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     )
     reflection: bool | None = Field(None, description="gRPC reflection; unset: on when listening on loopback")
     clock_speed: float = Field(1.0, gt=0, description="seconds of the simulated day that pass in a real one")
+    clock_start: datetime | None = Field(None, description="when the simulated day begins, UTC; unset: now")
     shutdown_seconds: float = Field(5.0, gt=0, le=9, description="what calls under way get to end at a shutdown")
     switch_interval: float = Field(0.0005, gt=0, description="seconds a thread may keep the interpreter to itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much to log")
@@ -60,12 +62,24 @@ class Settings(BaseSettings):
 
     watch: dict[str, Any] = Field(default_factory=dict, description="WatchSettings: how long brokers may be silent")
     paper: dict[str, Any] = Field(default_factory=dict, description="PaperSettings: the paper broker")
+    market: dict[str, Any] = Field(default_factory=dict, description="MarketSettings: which provider serves what")
+    board: dict[str, Any] = Field(default_factory=dict, description="BoardSettings: how fresh quotes are kept")
     simulation: dict[str, Any] = Field(default_factory=dict, description="SimulationSettings: the simulated market")
+    replay: dict[str, Any] = Field(default_factory=dict, description="ReplaySettings: recorded market data in files")
+    yfinance: dict[str, Any] = Field(default_factory=dict, description="YfinanceSettings: Yahoo Finance")
+    polygon: dict[str, Any] = Field(default_factory=dict, description="PolygonSettings: polygon.io")
+    alpaca: dict[str, Any] = Field(default_factory=dict, description="AlpacaSettings: Alpaca's market data")
+    ccxt: dict[str, Any] = Field(default_factory=dict, description="CcxtSettings: one exchange of ccxt's")
 
     @field_validator("services", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("clock_start")
+    @classmethod
+    def _utc(cls, value: datetime | None) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
     @property
     def address(self) -> tuple[str, int]:

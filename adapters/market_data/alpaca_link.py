@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-import msgpack  # type: ignore[import-untyped]  # has neither types nor stubs
+import msgpack
 from websockets.exceptions import ConnectionClosed
 from websockets.legacy.client import WebSocketClientProtocol
 from websockets.legacy.exceptions import InvalidStatusCode

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from msgpack import Timestamp  # type: ignore[import-untyped]  # has neither types nor stubs
+from msgpack import Timestamp
 
 from adapters.market_data.raw_rows import decimal_of, price_of, size_of, utc_of_ns, utc_of_text
 from domain.market_data.bar import Bar, BarInterval, PriceAdjustment

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from massive import RESTClient  # type: ignore[import-untyped]  # the package has no py.typed
-from massive.exceptions import BadResponse  # type: ignore[import-untyped]  # the same
+from massive import RESTClient
+from massive.exceptions import BadResponse
 from urllib3.exceptions import HTTPError, InvalidHeader, TimeoutError
 from urllib3.util.retry import Retry
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from massive import WebSocketClient  # type: ignore[import-untyped]  # the package has no py.typed
-from massive.exceptions import AuthError  # type: ignore[import-untyped]  # the same
+from massive import WebSocketClient
+from massive.exceptions import AuthError
 
 from adapters.market_data.polygon_rest import NAME, log_once
 from adapters.market_data.polygon_settings import KEY_REMEDY, PolygonSettings

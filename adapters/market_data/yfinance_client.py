@@ -19,8 +19,8 @@ from functools import cache, partial
 from threading import Lock
 from typing import Any, NamedTuple
 
-import yfinance  # type: ignore[import-untyped]  # has no types; what it gives is narrowed here
-from yfinance.data import YfData  # type: ignore[import-untyped]  # the same
+import yfinance
+from yfinance.data import YfData
 
 from adapters.market_data.provider_errors import not_capable, rate_limited, unavailable
 from adapters.market_data.yfinance_meta import Meta, meta_of

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from application.market_data.bar_ranges import longest
+from application.market_data.bar_ranges import BarSeries, longest
 from application.market_data.market import Market
+from application.market_data.source import Source
 from application.market_data.subscriber import Subscriber
 from application.market_data.topics import (
     CONFLATED,
@@ -18,7 +19,9 @@ from application.market_data.topics import (
     UpstreamState,
 )
 from application.market_data.upstreams import interval_of, present, upstream
+from domain.errors import DomainError
 from domain.market_data.bar import Bar
+from domain.market_data.quote import TopOfBook
 
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 30.0
@@ -30,8 +33,9 @@ _log = logging.getLogger(__name__)
 class Feed:
     """Runs while it has subscribers. An upstream that breaks or ends is opened again, and subscribers are told."""
 
-    def __init__(self, market: Market, topic: Topic, on_overflow: Callable[[Subscriber], None]) -> None:
+    def __init__(self, market: Market, source: Source, topic: Topic, on_overflow: Callable[[Subscriber], None]) -> None:
         self._market = market
+        self._source = source
         self._topic = topic
         self._on_overflow = on_overflow
         self._slot = _slot(topic) if topic.channel in CONFLATED else None
@@ -62,7 +66,7 @@ class Feed:
         return not self._subscribers
 
     def _known(self) -> Update | None:
-        quote = self._market.quotes.latest(self._topic.symbol) if self._topic.channel is Channel.QUOTES else None
+        quote = self._market.board.known(self._source) if self._topic.channel is Channel.QUOTES else None
         return None if quote is None else self._update(quote)
 
     def _is_over(self, item: Item) -> bool:
@@ -91,50 +95,63 @@ class Feed:
     async def _run(self) -> None:
         wait = _FIRST_RETRY_SECONDS
         while True:
+            cause = ""
             try:
-                item = await present(self._market, self._topic)
+                item = await present(self._market, self._source, self._topic)
                 if item is not None:
                     self._publish(item)
-                async for item in upstream(self._market, self._topic):
-                    if self._broke is not None:
-                        await self._recover(self._broke, item)
-                        wait = _FIRST_RETRY_SECONDS
+                opened = False
+                async for item in upstream(self._market, self._source, self._topic):
+                    if not opened:
+                        await self._catch_up(item)
+                        opened, wait = True, _FIRST_RETRY_SECONDS
                     self._take(item)
+            except DomainError as error:
+                cause = error.message
+                _log.warning("the upstream of %s broke: %s", _slot(self._topic), cause)
             except Exception as error:
                 # Whatever a provider raises, its subscribers are better served by the next attempt.
                 _log.warning("the upstream of %s broke: %s", _slot(self._topic), error, exc_info=self._broke is None)
             if self._broke is None:
                 self._broke = self._market.clock.now()
-                self._offer(self._news(UpstreamState.RECONNECTING, self._broke))
+                self._offer(self._news(UpstreamState.RECONNECTING, self._broke, cause))
             await self._market.clock.sleep(wait)
             wait = min(2 * wait, _LONGEST_RETRY_SECONDS)
 
     def _take(self, item: Item) -> None:
         if isinstance(item, Bar) and not item.partial:
             self._complete_until = item.close_time
+        elif isinstance(item, TopOfBook):
+            self._market.board.offer(self._source.provider.name, item)
         self._publish(item)
 
-    async def _recover(self, broke: datetime, first: Item) -> None:
-        """Catch up with what `first` is the end of, where the provider keeps it, and tell of the gap."""
+    async def _catch_up(self, first: Item) -> None:
+        """Give what came before the `first` item of an upstream, where the provider keeps it, and tell of a break.
+
+        Also at the beginning: a subscription takes its time, and a bar may have been completed meanwhile.
+        """
         state = UpstreamState.RESUBSCRIBED
         if self._topic.channel is Channel.BARS and isinstance(first, Bar):
             state = UpstreamState.BACKFILLED
-            for bar in await self._missed(first):
-                self._take(bar)
-        self._broke = None
-        self._offer(self._news(state, broke))
+            if first.open_time > self._complete_until:
+                for bar in await self._missed(first):
+                    self._take(bar)
+        broke, self._broke = self._broke, None
+        if broke is not None:
+            self._offer(self._news(state, broke))
 
     async def _missed(self, first: Bar) -> list[Bar]:
         start = self._complete_until - longest(interval_of(self._topic)) - timedelta(days=1)
-        found = await self._market.data.bars(first.symbol, first.interval, start, first.open_time, _MOST_MISSED_BARS)
-        return [bar for bar in found if bar.close_time > self._complete_until and not bar.partial]
+        series = BarSeries(self._market, self._source, first.interval)
+        found = await series.between(start, first.open_time, _MOST_MISSED_BARS)
+        return [bar for bar in found.bars if bar.close_time > self._complete_until and not bar.partial]
 
-    def _news(self, state: UpstreamState, since: datetime) -> Update:
+    def _news(self, state: UpstreamState, since: datetime, cause: str = "") -> Update:
         now = self._market.clock.now()
-        news = UpstreamNews(self._topic.symbol, state, since, now)
+        news = UpstreamNews(self._topic.symbol, state, since, now, cause)
         return Update(self._topic, news, now, f"news {_slot(self._topic)}")
 
 
 def _slot(topic: Topic) -> str:
     interval = topic.interval.value if topic.interval else ""
-    return f"{topic.channel.name} {topic.symbol} {interval}{topic.depth or ''}".strip()
+    return f"{topic.channel.name} {topic.provider} {topic.symbol} {interval}{topic.depth or ''}".strip()

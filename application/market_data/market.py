@@ -1,64 +1,74 @@
-"""What every use case of market data reads: one provider, its newest quotes, and the time."""
+"""What every use case of market data reads: the providers, what is kept of them, and the time."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from application.market_data.bar_catalogue import BarCatalogue
+from application.market_data.providers import Providers
+from application.market_data.quote_board import QuoteBoard
+from application.market_data.source import Source
 from application.ports.clock import Clock
-from application.ports.market_data import LatestQuotes, MarketData
-from domain.errors import NotFound, PreconditionFailed, Violation
+from domain.errors import DomainError, NotFound
 from domain.market_data.instrument import Instrument
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """`data` and `quotes` are two views of the same provider."""
+    """`board` has the newest quotes, `catalogue` the bars: both ask a provider for what they lack."""
 
-    data: MarketData
-    quotes: LatestQuotes
+    providers: Providers
+    board: QuoteBoard
+    catalogue: BarCatalogue
     clock: Clock
 
-    def require_provider(self, name: str) -> None:
-        """Raise NotFound for a provider that is not this one; an empty `name` leaves the choice."""
-        if name not in ("", self.data.name):
-            raise NotFound(
-                f"provider: no provider {name!r} here; there is {self.data.name!r}",
-                reason="PROVIDER_NOT_FOUND",
-                provider=name,
-            )
+    async def source(self, symbol: str, provider: str = "") -> Source:
+        """The instrument at `provider`, or at the one that serves it.
 
-    def instrument(self, symbol: str) -> Instrument:
-        """The instrument; raises NotFound with the reason INSTRUMENT_NOT_FOUND."""
-        instrument = self.quotes.instrument(symbol)
+        Raises NotFound: PROVIDER_NOT_FOUND, INSTRUMENT_NOT_FOUND; PreconditionFailed: PROVIDER_NOT_CONFIGURED;
+        and what the provider raises when it does not answer.
+        """
+        name = provider or self.providers.name_for(symbol)
+        data = await self.providers.get(name)
+        instrument = await data.instrument(symbol)
         if instrument is None:
             raise NotFound(
-                f"symbol: no instrument {symbol!r} at {self.data.name}",
+                f"symbol: no instrument {symbol!r} at {name}",
                 reason="INSTRUMENT_NOT_FOUND",
                 symbol=symbol,
+                provider=name,
             )
-        return instrument
+        return Source(data, self.providers.offer(name).capabilities, instrument)
 
-    def require_instruments(self, symbols: Iterable[str]) -> None:
-        for symbol in symbols:
-            self.instrument(symbol)
+    async def look_up(self, symbols: Iterable[str], provider: str = "") -> list[Source | DomainError]:
+        """For each, in order, its source, or what `source` would have raised."""
 
-    def require_bars_as_traded(self, *, adjusted: bool, extended_hours: bool) -> None:
-        """Raise PreconditionFailed for bars that the MarketData port cannot ask a provider for."""
-        asked = {
-            "adjustment": (adjusted, "gives prices as traded only: leave it unset or PRICE_ADJUSTMENT_RAW"),
-            "extended_hours": (extended_hours, "has bars of the regular session only: leave it unset"),
-        }
-        violations = [
-            Violation("PROVIDER_NOT_CAPABLE", field, f"{self.data.name} {why}")
-            for field, (is_asked, why) in asked.items()
-            if is_asked
-        ]
-        if violations:
-            raise PreconditionFailed(
-                "; ".join(f"{violation.subject}: {violation.description}" for violation in violations),
-                violations,
-                reason="PROVIDER_NOT_CAPABLE",
-                provider=self.data.name,
-            )
+        async def find(symbol: str) -> Source | DomainError:
+            try:
+                return await self.source(symbol, provider)
+            except DomainError as error:
+                return error
+
+        return await asyncio.gather(*map(find, symbols))
+
+    async def sources(self, symbols: Iterable[str], provider: str = "") -> list[Source]:
+        """The source of each, in order; raises as `source` does for the first that has none."""
+        found = await self.look_up(symbols, provider)
+        for error in found:
+            if isinstance(error, DomainError):
+                raise error
+        return [source for source in found if isinstance(source, Source)]
+
+    async def instruments(self, provider: str = "") -> list[tuple[str, Instrument]]:
+        """The catalogue of `provider`; without one, of the providers in use, each instrument once, as the one that
+        serves it describes it. Each comes with its provider's name.
+
+        Raises NotFound: PROVIDER_NOT_FOUND; PreconditionFailed: PROVIDER_NOT_CONFIGURED; and what a provider raises
+        when it does not answer: half a catalogue is none.
+        """
+        names = (provider,) if provider else self.providers.in_use()
+        listed = [(name, one) for name in names for one in await (await self.providers.get(name)).instruments()]
+        return listed if provider else [(n, one) for n, one in listed if n == self.providers.name_for(one.symbol)]
 
 
 def no_market_data(kind: str, symbol: str) -> NotFound:

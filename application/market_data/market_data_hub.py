@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from application.market_data.feed import Feed
 from application.market_data.market import Market
+from application.market_data.source import Source
 from application.market_data.subscriber import Subscriber
 from application.market_data.topics import Topic
 
@@ -21,12 +22,12 @@ class MarketDataHub:
     def open_topics(self) -> int:
         return len(self._feeds)
 
-    def subscribe(self, subscriber: Subscriber, topics: Iterable[Topic]) -> None:
-        """Add those of `topics` that the subscriber does not have."""
-        for topic in topics:
+    def subscribe(self, subscriber: Subscriber, wanted: Iterable[tuple[Source, Topic]]) -> None:
+        """Add those topics that the subscriber does not have."""
+        for source, topic in wanted:
             if topic not in subscriber.topics:
                 subscriber.topics[topic] = None
-                self._feed(topic).join(subscriber)
+                self._feed(source, topic).join(subscriber)
 
     def unsubscribe(self, subscriber: Subscriber, topics: Iterable[Topic]) -> None:
         """Drop `topics`, and what the subscriber has not taken of them."""
@@ -41,10 +42,10 @@ class MarketDataHub:
         self._drop(subscriber)
         subscriber.close()
 
-    def _feed(self, topic: Topic) -> Feed:
+    def _feed(self, source: Source, topic: Topic) -> Feed:
         feed = self._feeds.get(topic)
         if feed is None:
-            feed = self._feeds[topic] = Feed(self._market, topic, self._drop)
+            feed = self._feeds[topic] = Feed(self._market, source, topic, self._drop)
         return feed
 
     def _drop(self, subscriber: Subscriber) -> None:

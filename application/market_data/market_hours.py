@@ -1,16 +1,14 @@
 """What trading hours say about a moment: whether the market is open, until when, and when a bar should open."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 from domain.market_data.bar import BarInterval
-from domain.market_data.trading_hours import Session, TradingHours
+from domain.market_data.bar_calendar import expected_open, last_session_before, periods_from, sessions_from
+from domain.market_data.trading_hours import TradingHours
 
-_DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
-_LONGEST_CLOSURE_DAYS = 15
+__all__ = ["MarketState", "expected_close", "expected_open", "last_session_before", "market_state", "sessions_from"]
+
 _UNBROKEN_SESSIONS = 15
 """So many sessions one after the other without a break are trading around the clock."""
 
@@ -35,54 +33,12 @@ def market_state(hours: TradingHours, at: datetime) -> MarketState:
     return MarketState(True, None)
 
 
-def sessions_from(hours: TradingHours, at: datetime) -> Iterator[Session]:
-    """The session that is running at `at`, and all later ones that the calendar knows."""
-    try:
-        while True:
-            session = hours.next_session(at)
-            yield session
-            at = session.close
-    except (ValueError, OverflowError):
-        return
-
-
-def last_session_before(hours: TradingHours, at: datetime) -> Session | None:
-    """The last session that opened before `at`; None when none did within the longest closure."""
-    for days in range(1, _LONGEST_CLOSURE_DAYS + 1):
-        found = None
-        for session in sessions_from(hours, at - days * _DAY):
-            if session.open >= at:
-                break
-            found = session
-        if found is not None:
-            return found
-    return None
-
-
-def expected_open(hours: TradingHours, interval: BarInterval, at: datetime) -> datetime | None:
-    """When the first bar at or after `at` should open, by the contract's rules for bars; None if never."""
+def expected_close(hours: TradingHours, interval: BarInterval, at: datetime) -> datetime | None:
+    """When the bar that runs at `at`, or the next one, should be complete; None if there is none."""
     length = interval.fixed_length
     if length is None:
-        return _period_open(hours, interval, at)
-    for session in sessions_from(hours, at):
-        opens = session.open + max(0, -((session.open - at) // length)) * length
-        if opens < session.close:
-            return opens
-    return None
-
-
-def _period_open(hours: TradingHours, interval: BarInterval, at: datetime) -> datetime | None:
-    before = last_session_before(hours, at)
-    period = _period(hours, interval, before) if before is not None else None
-    for session in sessions_from(hours, at):
-        if session.open >= at and _period(hours, interval, session) != period:
-            return session.open
-    return None
-
-
-def _period(hours: TradingHours, interval: BarInterval, session: Session) -> date:
-    """The first day of the bar that holds `session`; Sunday evening belongs to Monday."""
-    day = (session.close - _INSTANT).astimezone(ZoneInfo(hours.time_zone)).date()
-    if interval is BarInterval.WEEK_1:
-        return day - day.weekday() * _DAY
-    return day.replace(day=1) if interval is BarInterval.MONTH_1 else day
+        return next((closes for _, (_, closes) in periods_from(hours, interval, at)), None)
+    session = next(sessions_from(hours, at), None)
+    if session is None:
+        return None
+    return min(session.close, session.open + (max(timedelta(0), at - session.open) // length + 1) * length)

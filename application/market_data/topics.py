@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from domain.market_data.bar import Bar, BarInterval
-from domain.market_data.quote import OrderBook, Quote, Trade
+from application.market_data.source import Source
+from application.ports.market_data import DataKind
+from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
+from domain.market_data.quote import OrderBook, TopOfBook, Trade
 
 
 class Channel(Enum):
@@ -23,12 +25,33 @@ CONFLATED = frozenset({Channel.QUOTES, Channel.PARTIAL_BARS, Channel.ORDER_BOOK}
 
 
 class Topic(NamedTuple):
-    """One channel of one instrument. `interval` is for bars, `depth` (levels a side) for order books."""
+    """One channel of one instrument at a provider. `interval` is for bars, `depth` (levels a side) for order books."""
 
     channel: Channel
+    provider: str
     symbol: str
     interval: BarInterval | None = None
     depth: int = 0
+
+
+_KINDS = {
+    Channel.QUOTES: DataKind.QUOTES,
+    Channel.TRADES: DataKind.TRADES,
+    Channel.BARS: DataKind.BARS,
+    Channel.PARTIAL_BARS: DataKind.BARS,
+    Channel.ORDER_BOOK: DataKind.ORDER_BOOKS,
+}
+
+
+def require_live(source: Source, channel: Channel, interval: BarInterval | None = None) -> None:
+    """Raise PreconditionFailed, PROVIDER_NOT_CAPABLE, when the provider cannot be watched so."""
+    source.require_live(_KINDS[channel])
+    if interval is not None:
+        source.require_bars(interval, PriceAdjustment.RAW, False)
+
+
+def topic_of(source: Source, channel: Channel, interval: BarInterval | None = None, depth: int = 0) -> Topic:
+    return Topic(channel, source.provider.name, source.symbol, interval, depth)
 
 
 class UpstreamState(Enum):
@@ -39,15 +62,19 @@ class UpstreamState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamNews:
-    """A topic's upstream broke, or is back; data may be missing from `gap_start` to `at`, when it is back."""
+    """A topic's upstream broke, or is back; data may be missing from `gap_start` to `at`, when it is back.
+
+    `cause` is why it broke, as its provider tells it; empty where that is for the log alone.
+    """
 
     symbol: str
     state: UpstreamState
     gap_start: datetime
     at: datetime
+    cause: str = ""
 
 
-Item = Quote | Trade | Bar | OrderBook | UpstreamNews
+Item = TopOfBook | Trade | Bar | OrderBook | UpstreamNews
 
 
 class Update:

@@ -1,27 +1,30 @@
-"""Where the updates of a topic come from: one iteration over the provider a channel."""
+"""Where the updates of a topic come from: what the provider pushes, or what it is asked for now and then."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from application.market_data.bar_ranges import running_bar
+from application.market_data.bar_ranges import BarSeries
+from application.market_data.live_bars import bars_as_they_complete
 from application.market_data.market import Market
+from application.market_data.source import Source
 from application.market_data.topics import Channel, Item, Topic
+from application.ports.market_data import DataKind
 from domain.market_data.bar import Bar, BarInterval
-from domain.market_data.quote import OrderBook, Quote, Trade
+from domain.market_data.quote import OrderBook, TopOfBook, Trade
 
 T = TypeVar("T")
 
 
-async def present(market: Market, topic: Topic) -> Item | None:
+async def present(market: Market, source: Source, topic: Topic) -> Item | None:
     """What a conflated topic shows now; None where there is nothing, and for channels of things that happen."""
     read = _PRESENT.get(topic.channel)
-    return None if read is None else await read(market, topic)
+    return None if read is None else await read(market, source, topic)
 
 
-def upstream(market: Market, topic: Topic) -> AsyncIterator[Item]:
+def upstream(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
     """The items of `topic` from now on."""
-    return _UPSTREAMS[topic.channel](market, topic)
+    return _UPSTREAMS[topic.channel](market, source, topic)
 
 
 def interval_of(topic: Topic) -> BarInterval:
@@ -30,38 +33,65 @@ def interval_of(topic: Topic) -> BarInterval:
     return topic.interval
 
 
-async def _quote(market: Market, topic: Topic) -> Quote | None:
-    await market.quotes.ensure((topic.symbol,))
-    return market.quotes.latest(topic.symbol)
+async def _quote(market: Market, source: Source, topic: Topic) -> TopOfBook | None:
+    return await market.board.newest(source)
 
 
-async def _order_book(market: Market, topic: Topic) -> OrderBook | None:
-    return await market.data.order_book(topic.symbol, topic.depth)
+async def _order_book(market: Market, source: Source, topic: Topic) -> OrderBook | None:
+    if DataKind.ORDER_BOOKS not in source.capabilities.requests:
+        return None
+    return await source.provider.order_book(topic.symbol, topic.depth)
 
 
-async def _partial_bar(market: Market, topic: Topic) -> Bar | None:
-    return await running_bar(market, topic.symbol, interval_of(topic))
+async def _partial_bar(market: Market, source: Source, topic: Topic) -> Bar | None:
+    return await BarSeries(market, source, interval_of(topic)).running()
 
 
-def _quotes(market: Market, topic: Topic) -> AsyncIterator[Quote]:
-    return market.data.quotes((topic.symbol,))
+def _quotes(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+    if DataKind.QUOTES in source.capabilities.streams:
+        return source.provider.quotes((topic.symbol,))
+    return _now_and_then(market, source, topic)
 
 
-def _trades(market: Market, topic: Topic) -> AsyncIterator[Trade]:
-    return market.data.trades((topic.symbol,))
+def _trades(market: Market, source: Source, topic: Topic) -> AsyncIterator[Trade]:
+    return source.provider.trades((topic.symbol,))
 
 
-def _bars(market: Market, topic: Topic) -> AsyncIterator[Bar]:
-    return market.data.live_bars((topic.symbol,), interval_of(topic))
+def _bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Bar]:
+    interval = interval_of(topic)
+    if interval in source.capabilities.stream_bars:
+        return source.provider.live_bars((topic.symbol,), interval)
+    return bars_as_they_complete(BarSeries(market, source, interval))
 
 
-async def _with_each_quote(market: Market, topic: Topic) -> AsyncIterator[Item]:
+def _order_books(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+    if DataKind.ORDER_BOOKS in source.capabilities.streams:
+        return source.provider.order_books(topic.symbol, topic.depth)
+    return _now_and_then(market, source, topic)
+
+
+def _partial_bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+    if source.capabilities.local:
+        return _with_each_quote(market, source, topic)
+    return _now_and_then(market, source, topic)
+
+
+async def _with_each_quote(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
     """Quotes say when to look again: a reader of quotes that is slower than they are is given the newest."""
-    async with _closing(_quotes(market, topic)) as quotes:
+    async with _closing(_quotes(market, source, topic)) as quotes:
         async for _ in quotes:
-            item = await present(market, topic)
+            item = await present(market, source, topic)
             if item is not None:
                 yield item
+
+
+async def _now_and_then(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+    """A look costs a request: often enough to watch, seldom enough for the provider's limits."""
+    while True:
+        await market.clock.sleep(source.capabilities.poll_seconds)
+        item = await present(market, source, topic)
+        if item is not None:
+            yield item
 
 
 @asynccontextmanager
@@ -74,16 +104,16 @@ async def _closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
             await items.aclose()
 
 
-_PRESENT: dict[Channel, Callable[[Market, Topic], Awaitable[Item | None]]] = {
+_PRESENT: dict[Channel, Callable[[Market, Source, Topic], Awaitable[Item | None]]] = {
     Channel.QUOTES: _quote,
     Channel.PARTIAL_BARS: _partial_bar,
     Channel.ORDER_BOOK: _order_book,
 }
 
-_UPSTREAMS: dict[Channel, Callable[[Market, Topic], AsyncIterator[Item]]] = {
+_UPSTREAMS: dict[Channel, Callable[[Market, Source, Topic], AsyncIterator[Item]]] = {
     Channel.QUOTES: _quotes,
     Channel.TRADES: _trades,
     Channel.BARS: _bars,
-    Channel.PARTIAL_BARS: _with_each_quote,
-    Channel.ORDER_BOOK: _with_each_quote,
+    Channel.PARTIAL_BARS: _partial_bars,
+    Channel.ORDER_BOOK: _order_books,
 }

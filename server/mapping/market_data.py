@@ -155,7 +155,7 @@ def _status_of(_: Update, item: UpstreamNews, merged: int, provider: str) -> Mes
         status_time=to_timestamp(item.at),
         gap_start_time=to_timestamp(item.gap_start) if back else None,
         gap_end_time=to_timestamp(item.at) if back else None,
-        message=_NEWS[item.state],
+        message=f"{_NEWS[item.state]} ({item.cause})" if item.cause else _NEWS[item.state],
     )
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from application.market_data.market import Market
-from application.market_data.queries.get_instrument_query import GetInstrument, InstrumentView
+from application.market_data.queries.get_instrument_query import GetInstrument
 from application.market_data.queries.get_order_book_query import GetOrderBook
-from application.market_data.queries.get_quote_query import BatchGetQuotes, GetQuote
+from application.market_data.queries.get_quote_query import BatchGetQuotes, GetQuote, QuoteFound
 from application.market_data.queries.list_bars_query import BarsPlace, ListBars
 from application.market_data.queries.list_instruments_query import ListInstruments
 from application.market_data.queries.list_providers_query import ListProviders
@@ -16,34 +16,30 @@ from application.market_data.queries.search_instruments_query import SearchInstr
 from domain.market_data.bar import Bar
 from quantmesh.marketdata.v1 import (
     bar_pb2,
-    instrument_pb2,
     instrument_query_pb2,
     market_data_query_pb2,
     provider_pb2,
+    quote_pb2,
 )
 from server.interceptors.handlers import Context
 from server.mapping.common import from_optional_timestamp
-from server.mapping.instruments import ASSET_CLASS_OF, INTERVAL_OF, to_instrument, to_provider
+from server.mapping.instruments import ADJUSTMENT_OF, ASSET_CLASS_OF, INTERVAL_OF, STATUS_OF, to_instrument, to_provider
 from server.mapping.market_data import to_bar, to_failure, to_gap, to_order_book, to_quote
 from server.paging import InvalidPageToken, page_of
 
 _SEARCH_SIZE: Final = 50
 _BARS_SIZE: Final = 1_000
 _BARS_A_TURN: Final = 250
-_LISTED: Final = frozenset({instrument_pb2.INSTRUMENT_STATUS_UNSPECIFIED, instrument_pb2.INSTRUMENT_STATUS_ACTIVE})
-_AS_TRADED: Final = frozenset({bar_pb2.PRICE_ADJUSTMENT_UNSPECIFIED, bar_pb2.PRICE_ADJUSTMENT_RAW})
 
 
 class MarketDataQueries:
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._provider = market.data.name
 
     async def SearchInstruments(
         self, request: instrument_query_pb2.SearchInstrumentsRequest, context: Context
     ) -> instrument_query_pb2.SearchInstrumentsResponse:
         page = page_of(request)._replace(size=request.page_size or _SEARCH_SIZE)
-        self._market.require_provider(request.provider)
         if not _can_match(request.asset_class):
             return instrument_query_pb2.SearchInstrumentsResponse()
         query = SearchInstruments(
@@ -56,21 +52,20 @@ class MarketDataQueries:
         found = await query.answer(self._market)
         views, next_page_token = page.cut(found, lambda view: query.place(view.instrument))
         return instrument_query_pb2.SearchInstrumentsResponse(
-            instruments=self._instruments(views), next_page_token=next_page_token
+            instruments=map(to_instrument, views), next_page_token=next_page_token
         )
 
     async def GetInstrument(
         self, request: instrument_query_pb2.GetInstrumentRequest, context: Context
     ) -> instrument_query_pb2.GetInstrumentResponse:
-        view = GetInstrument(request.symbol, request.provider).answer(self._market)
-        return instrument_query_pb2.GetInstrumentResponse(instrument=to_instrument(view, self._provider))
+        view = await GetInstrument(request.symbol, request.provider).answer(self._market)
+        return instrument_query_pb2.GetInstrumentResponse(instrument=to_instrument(view))
 
     async def ListInstruments(
         self, request: instrument_query_pb2.ListInstrumentsRequest, context: Context
     ) -> instrument_query_pb2.ListInstrumentsResponse:
         page = page_of(request)
-        self._market.require_provider(request.provider)
-        if request.status not in _LISTED or not _can_match(request.asset_class):
+        if not _can_match(request.asset_class) or (request.status and request.status not in STATUS_OF):
             return instrument_query_pb2.ListInstrumentsResponse()
         query = ListInstruments(
             limit=page.fetch,
@@ -79,18 +74,19 @@ class MarketDataQueries:
             currency=request.currency,
             venue=request.venue,
             sector=request.sector,
+            status=STATUS_OF.get(request.status),
             provider=request.provider,
         )
         views, next_page_token = page.cut(await query.answer(self._market), lambda view: view.instrument.symbol)
         return instrument_query_pb2.ListInstrumentsResponse(
-            instruments=self._instruments(views), next_page_token=next_page_token
+            instruments=map(to_instrument, views), next_page_token=next_page_token
         )
 
     async def GetQuote(
         self, request: market_data_query_pb2.GetQuoteRequest, context: Context
     ) -> market_data_query_pb2.GetQuoteResponse:
-        quote = await GetQuote(request.symbol, request.provider, _max_age(request)).answer(self._market)
-        return market_data_query_pb2.GetQuoteResponse(quote=to_quote(quote, self._provider))
+        found = await GetQuote(request.symbol, request.provider, _max_age(request)).answer(self._market)
+        return market_data_query_pb2.GetQuoteResponse(quote=_quote(found))
 
     async def BatchGetQuotes(
         self, request: market_data_query_pb2.BatchGetQuotesRequest, context: Context
@@ -98,24 +94,23 @@ class MarketDataQueries:
         query = BatchGetQuotes(tuple(request.symbols), request.provider, _max_age(request))
         found = await query.answer(self._market)
         return market_data_query_pb2.BatchGetQuotesResponse(
-            quotes=[to_quote(quote, self._provider) for quote in found.quotes],
+            quotes=map(_quote, found.quotes),
             failures=[to_failure(symbol, error) for symbol, error in found.failures],
         )
 
     async def GetOrderBook(
         self, request: market_data_query_pb2.GetOrderBookRequest, context: Context
     ) -> market_data_query_pb2.GetOrderBookResponse:
-        book = await GetOrderBook(request.symbol, request.depth, request.provider).answer(self._market)
+        found = await GetOrderBook(request.symbol, request.depth, request.provider).answer(self._market)
         received = self._market.clock.now()
         return market_data_query_pb2.GetOrderBookResponse(
-            order_book=to_order_book(book, self._provider, received=received)
+            order_book=to_order_book(found.book, found.provider, received=received)
         )
 
     async def ListBars(
         self, request: market_data_query_pb2.ListBarsRequest, context: Context
     ) -> market_data_query_pb2.ListBarsResponse:
         page = page_of(request)._replace(size=request.page_size or _BARS_SIZE)
-        require_as_traded(self._market, request)
         query = ListBars(
             symbol=request.symbol,
             interval=INTERVAL_OF[request.interval],
@@ -124,34 +119,33 @@ class MarketDataQueries:
             end=from_optional_timestamp(request, "end_time"),
             place=_bars_place(page.key),
             provider=request.provider,
+            adjustment=ADJUSTMENT_OF[request.adjustment],
+            extended_hours=request.extended_hours,
         )
         found = await query.answer(self._market)
         bars, next_page_token = page.cut(found.bars, lambda bar: f"{bar.open_time.isoformat()}/{found.end.isoformat()}")
         return market_data_query_pb2.ListBarsResponse(
-            bars=await self._bars(bars), next_page_token=next_page_token, gaps=map(to_gap, found.gaps)
+            bars=await _bars(bars, found.provider), next_page_token=next_page_token, gaps=map(to_gap, found.gaps)
         )
 
     async def ListProviders(
         self, request: provider_pb2.ListProvidersRequest, context: Context
     ) -> provider_pb2.ListProvidersResponse:
-        views = await ListProviders().answer(self._market)
+        views = ListProviders().answer(self._market)
         return provider_pb2.ListProvidersResponse(providers=map(to_provider, views))
 
-    def _instruments(self, views: Sequence[InstrumentView]) -> list[instrument_pb2.Instrument]:
-        return [to_instrument(view, self._provider) for view in views]
 
-    async def _bars(self, bars: Sequence[Bar]) -> list[bar_pb2.Bar]:
-        """The bars as messages, made in parts: others want to be served as well."""
-        made: list[bar_pb2.Bar] = []
-        for first in range(0, len(bars), _BARS_A_TURN):
-            made += [to_bar(bar, self._provider) for bar in bars[first : first + _BARS_A_TURN]]
-            await asyncio.sleep(0)
-        return made
+async def _bars(bars: Sequence[Bar], provider: str) -> list[bar_pb2.Bar]:
+    """The bars as messages, made in parts: others want to be served as well."""
+    made: list[bar_pb2.Bar] = []
+    for first in range(0, len(bars), _BARS_A_TURN):
+        made += [to_bar(bar, provider) for bar in bars[first : first + _BARS_A_TURN]]
+        await asyncio.sleep(0)
+    return made
 
 
-def require_as_traded(market: Market, request: Any) -> None:
-    """Raises PreconditionFailed for bars that are adjusted, or of extended hours."""
-    market.require_bars_as_traded(adjusted=request.adjustment not in _AS_TRADED, extended_hours=request.extended_hours)
+def _quote(found: QuoteFound) -> quote_pb2.Quote:
+    return to_quote(found.quote, found.provider, received=found.received_time)
 
 
 def _can_match(asset_class: int) -> bool:

@@ -1,7 +1,7 @@
 """How a stream of market data runs: what waits for its reader, heartbeats in silence, a goodbye at shutdown."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -13,6 +13,7 @@ from server.interceptors.tracking import Lifecycle
 from server.mapping.market_data import delivered, goodbye, heartbeat
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Pulse:
@@ -62,14 +63,13 @@ class MarketStream:
     There may be a thousand for one quote, so what a message passes through is kept short.
     """
 
-    __slots__ = ("_hub", "_lifecycle", "_provider", "_response", "pulse", "sent", "subscriber")
+    __slots__ = ("_hub", "_lifecycle", "_response", "pulse", "sent", "subscriber")
 
     def __init__(
         self,
         hub: MarketDataHub,
         lifecycle: Lifecycle,
         response: Callable[..., Message],
-        provider: str,
         heartbeat_seconds: float,
         min_interval: float = 0.0,
     ) -> None:
@@ -79,7 +79,6 @@ class MarketStream:
         self._hub = hub
         self._lifecycle = lifecycle
         self._response = response
-        self._provider = provider
 
     def heartbeat(self) -> bytes:
         return heartbeat(self._response, self.sent)
@@ -87,7 +86,7 @@ class MarketStream:
     def message(self, delivery: Delivery) -> bytes:
         if type(delivery.update.item) is not UpstreamNews:
             self.sent += 1
-        return delivered(self._response, delivery, self._provider)
+        return delivered(self._response, delivery)
 
     async def messages(
         self,
@@ -127,16 +126,22 @@ class MarketStream:
             self._hub.close(subscriber)
 
 
-class Inbox(Generic[T]):
-    """The requests of a bidirectional stream, one at a time: the next is read when the last has been taken."""
+class Inbox(Generic[T, U]):
+    """The requests of a bidirectional stream, one at a time: the next is read when the last has been taken.
 
-    def __init__(self, requests: AsyncIterator[T], wake: Callable[[], None]) -> None:
+    `prepare` does what takes its time, while the stream goes on.
+    """
+
+    def __init__(
+        self, requests: AsyncIterator[T], prepare: Callable[[T], Awaitable[U]], wake: Callable[[], None]
+    ) -> None:
         self._requests = requests
+        self._prepare = prepare
         self._wake = wake
-        self._next: asyncio.Future[T] | None = self._ask()
+        self._next: asyncio.Task[U] | None = self._ask()
 
-    def take(self) -> T | None:
-        """The next request if it is here; never again one after the caller has half-closed."""
+    def take(self) -> U | None:
+        """The next request if it is here and prepared; never again one after the caller has half-closed."""
         if self._next is None or not self._next.done():
             return None
         try:
@@ -154,7 +159,10 @@ class Inbox(Generic[T]):
         if isinstance(self._requests, AsyncGenerator):
             await self._requests.aclose()
 
-    def _ask(self) -> asyncio.Future[T]:
-        asked = asyncio.ensure_future(anext(self._requests))
+    def _ask(self) -> asyncio.Task[U]:
+        asked = asyncio.create_task(self._read())
         asked.add_done_callback(lambda _: self._wake())
         return asked
+
+    async def _read(self) -> U:
+        return await self._prepare(await anext(self._requests))

@@ -1,6 +1,7 @@
 """MarketDataService on a real socket: the simulated provider behind it, on a clock that the test moves."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -8,7 +9,11 @@ from typing import Any
 
 import grpc
 
-from adapters.market_data.simulated_adapter import Sessions
+from adapters.ids import UlidGenerator
+from adapters.indicators.installed import InstalledIndicators
+from adapters.market_data.simulation_settings import Sessions
+from adapters.persistence.memory_backfill_store import MemoryBackfillStore
+from application.market_data.backfill_runner import BackfillRunner
 from quantmesh.marketdata.v1 import market_data_service_pb2
 from quantmesh.marketdata.v1.market_data_service_pb2_grpc import MarketDataServiceStub
 from server.health import HealthService
@@ -26,9 +31,11 @@ _NARROW = (("grpc.http2.lookahead_bytes", 65_536), ("grpc.http2.bdp_probe", 0))
 
 class MarketRig:
     def __init__(self, now: datetime, sessions: Sessions, hidden: Collection[str]) -> None:
-        self.clock, self.provider, _ = simulated(now, sessions, hidden)
+        self.clock, self.provider, self.market = simulated(now, sessions, hidden)
         self.lifecycle = Lifecycle()
-        service = MarketDataService(self.provider, self.provider, self.clock, self.lifecycle)
+        ids = UlidGenerator(self.clock, os.urandom)
+        self.backfills = BackfillRunner(self.market, MemoryBackfillStore(), self.clock, ids)
+        service = MarketDataService(self.market, InstalledIndicators(), self.backfills, self.lifecycle)
         self._health = HealthService([SERVICE.full_name])
         self.transport = Transport(("127.0.0.1", 0), {SERVICE: service}, self.lifecycle, self._health, None)
         self.stub: Any

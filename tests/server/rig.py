@@ -19,9 +19,9 @@ from grpc_status import rpc_status
 
 from adapters.clock import ManualClock
 from adapters.ids import UlidGenerator
-from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
+from adapters.market_data.simulated_adapter import SimulatedMarketData
+from adapters.market_data.simulation_settings import SimulationSettings
 from adapters.persistence.store import Store, open_store
-from application.market_data.market import Market
 from application.risk.queries.get_risk_profile_query import GetRiskProfile
 from application.risk.risk_desk import RiskDesk
 from application.risk.supervisor import Supervisor
@@ -45,6 +45,7 @@ from server.services.order_service import OrderService
 from server.services.risk_service import RiskService
 from server.settings import load_settings
 from server.transport import Transport
+from tests.support.market import market_of, offer
 from tests.support.server import Client
 from tests.support.trading import START, D, ScriptedBroker, SetQuotes, instrument
 
@@ -74,7 +75,7 @@ class Rig:
         self.audit = Audit(self.engine.committer.write, self.clock, ids)
         self.desk = RiskDesk(self.engine, store.controls, self.engine.controls, self.clock, ids)
         self.supervisor = Supervisor(self.desk, self.clock)
-        market = Market(SimulatedMarketData(self.clock, SimulationSettings()), self.quotes, self.clock)
+        market = market_of(self.clock, offer(SimulatedMarketData(self.clock, SimulationSettings())))
         services = {
             _service(order_service_pb2, "OrderService"): OrderService(self.engine, ids, self.lifecycle, self.audit),
             _service(account_service_pb2, "AccountService"): AccountService(

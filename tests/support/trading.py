@@ -56,7 +56,11 @@ class SequentialIds:
 
 
 class SetQuotes:
-    """LatestQuotes as the test sets them. `asked` lists what was asked to be made fresh."""
+    """LatestQuotes as the test sets them. `asked` lists what was asked to be made fresh.
+
+    It has its quotes in memory, as the simulated market has, and wants only those in `stale`. `on_ensure` is what a
+    provider does when it is asked: then it is stale no more.
+    """
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
@@ -64,6 +68,8 @@ class SetQuotes:
         self._quotes: dict[str, Quote] = {}
         self._history: dict[str, list[Quote]] = {}
         self.asked: list[str] = []
+        self.stale: set[str] = set()
+        self.on_ensure: Callable[[str], None] = lambda symbol: None
 
     def list(self, instrument: Instrument) -> None:
         self._instruments[instrument.symbol] = instrument
@@ -77,6 +83,10 @@ class SetQuotes:
     def remove(self, symbol: str) -> None:
         del self._quotes[symbol]
 
+    def forget(self, symbol: str) -> Instrument:
+        """From now on the instrument is not known; given back for `list`."""
+        return self._instruments.pop(symbol)
+
     def instrument(self, symbol: str) -> Instrument | None:
         return self._instruments.get(symbol)
 
@@ -88,8 +98,14 @@ class SetQuotes:
         mids = [quote.mid for quote in self._history.get(symbol, ()) if quote.quote_time >= since]
         return (min(mids), max(mids)) if mids else None
 
+    def wants(self, symbol: str) -> bool:
+        return symbol in self.stale
+
     async def ensure(self, symbols: Collection[str]) -> None:
         self.asked += sorted(symbols)
+        self.stale.difference_update(symbols)
+        for symbol in symbols:
+            self.on_ensure(symbol)
 
 
 ABLE_TO_ALL = BrokerCapabilities(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from application.market_data.market import Market
 from application.market_data.market_hours import MarketState, market_state
@@ -13,24 +13,27 @@ from domain.market_data.instrument import Instrument
 class InstrumentView:
     """An instrument at one moment; `holidays` are those of this calendar year and the next, oldest first."""
 
+    provider: str
     instrument: Instrument
     state: MarketState
     holidays: Sequence[date]
+    early_closes: Sequence[tuple[date, time]] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GetInstrument:
-    """Raises NotFound: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND."""
+    """Raises as Market.source does."""
 
     symbol: str
     provider: str = ""
 
-    def answer(self, market: Market) -> InstrumentView:
-        market.require_provider(self.provider)
-        return view(market.instrument(self.symbol), market.clock.now())
+    async def answer(self, market: Market) -> InstrumentView:
+        source = await market.source(self.symbol, self.provider)
+        return view(source.provider.name, source.instrument, market.clock.now())
 
 
-def view(instrument: Instrument, now: datetime) -> InstrumentView:
+def view(provider: str, instrument: Instrument, now: datetime) -> InstrumentView:
     years = (now.year, now.year + 1)
     holidays = sorted(day for day in instrument.hours.holidays if day.year in years)
-    return InstrumentView(instrument, market_state(instrument.hours, now), holidays)
+    early = sorted(pair for pair in instrument.hours.early_closes if pair[0].year in years)
+    return InstrumentView(provider, instrument, market_state(instrument.hours, now), holidays, early)

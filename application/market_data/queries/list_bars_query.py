@@ -1,15 +1,15 @@
 """Bars of one instrument, oldest first, and what is missing between them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from application.market_data.bar_gaps import BarGap, GapReason, gap_at_end, gap_at_start, gaps_between
-from application.market_data.bar_ranges import EARLIEST, newest_bars
+from application.market_data.bar_gaps import BarGap, GapReason, gap_at_end, gap_at_start, gaps_between, invalid_gaps
+from application.market_data.bar_ranges import BarSeries
 from application.market_data.market import Market
-from domain.market_data.bar import Bar, BarInterval
-from domain.market_data.instrument import Instrument
+from application.ports.market_data import FetchedBars
+from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
 
 _INSTANT = timedelta(microseconds=1)
 _BARS_A_TURN = 100
@@ -31,6 +31,7 @@ class BarsFound:
     bars: Sequence[Bar]
     gaps: Sequence[BarGap]
     end: datetime
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class ListBars:
     Without a `start` these are the newest ones before `end`, and there is no next page. Without an `end` it
     is now, the bar that is running included.
 
-    Raises NotFound: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND.
+    Raises NotFound: INSTRUMENT_NOT_FOUND, PROVIDER_NOT_FOUND; PreconditionFailed: PROVIDER_NOT_CAPABLE,
+    PROVIDER_NOT_CONFIGURED; Throttled and Unavailable when the provider does not give what is not kept.
     """
 
     symbol: str
@@ -50,41 +52,50 @@ class ListBars:
     end: datetime | None = None
     place: BarsPlace | None = None
     provider: str = ""
+    adjustment: PriceAdjustment = PriceAdjustment.RAW
+    extended_hours: bool = False
 
     async def answer(self, market: Market) -> BarsFound:
-        market.require_provider(self.provider)
-        instrument = market.instrument(self.symbol)
+        source = await market.source(self.symbol, self.provider)
+        source.require_bars(self.interval, self.adjustment, self.extended_hours)
+        series = BarSeries(market, source, self.interval, self.adjustment, self.extended_hours)
         end = self.place.end if self.place else self.end or market.clock.now()
         if self.start is None:
-            newest = await newest_bars(market, instrument, self.interval, end, self.size)
-            return BarsFound(newest, await self._gaps(market, instrument, newest, end), end)
+            newest = await series.newest(end, self.size)
+            gaps = await self._gaps(series, newest.bars, end)
+            return self._found(series, newest, gaps, end)
         start = self.place.after + _INSTANT if self.place else self.start
-        found = list(await market.data.bars(self.symbol, self.interval, start, end, self.size + 1))
-        page = found[: self.size]
+        found = await series.between(start, end, self.size + 1)
+        page = found.bars[: self.size]
         first = page[0].open_time if page else min(end, market.clock.now())
-        gaps = await self._first_gap(market, instrument, start, first)
-        gaps += await self._gaps(market, instrument, page, end if page == found else None)
-        return BarsFound(found, gaps, end)
+        gaps = await self._first_gap(series, start, first)
+        gaps += await self._gaps(series, page, end if len(page) == len(found.bars) else None)
+        return self._found(series, found, gaps, end)
 
-    async def _gaps(
-        self, market: Market, instrument: Instrument, bars: list[Bar], end: datetime | None
-    ) -> list[BarGap]:
+    def _found(self, series: BarSeries, found: FetchedBars, gaps: Iterable[BarGap], end: datetime) -> BarsFound:
+        if not series.source.capabilities.gap_means_no_trades:
+            gaps = map(_unexplained, gaps)
+        return BarsFound(found.bars, list(invalid_gaps(gaps, found.invalid)), end, series.source.provider.name)
+
+    async def _gaps(self, series: BarSeries, bars: Sequence[Bar], end: datetime | None) -> list[BarGap]:
         """Gaps behind the first of `bars`; `end` is the list's on its last page."""
         gaps: list[BarGap] = []
         for first in range(0, len(bars), _BARS_A_TURN):
-            gaps += gaps_between(instrument.hours, bars[first : first + _BARS_A_TURN + 1])
+            gaps += gaps_between(series.hours, bars[first : first + _BARS_A_TURN + 1])
             await asyncio.sleep(0)
         if bars and end is not None:
-            gaps += gap_at_end(instrument.hours, bars[-1], min(end, market.clock.now()))
+            gaps += gap_at_end(series.hours, bars[-1], min(end, series.market.clock.now()))
         return gaps
 
-    async def _first_gap(
-        self, market: Market, instrument: Instrument, start: datetime, first: datetime
-    ) -> list[BarGap]:
+    async def _first_gap(self, series: BarSeries, start: datetime, first: datetime) -> list[BarGap]:
         """The gap before the page's first bar, or over all of it when it has none."""
-        gap = gap_at_start(instrument.hours, self.interval, start, first)
+        gap = gap_at_start(series.hours, self.interval, start, first)
         if gap is None:
             return []
-        if self.place is None and not await market.data.bars(self.symbol, self.interval, EARLIEST, start, 1):
+        if self.place is None and not (await series.newest(start, 1)).bars:
             gap = replace(gap, reason=GapReason.OUTSIDE_HISTORY)
         return [gap]
+
+
+def _unexplained(gap: BarGap) -> BarGap:
+    return replace(gap, reason=GapReason.MISSING) if gap.reason is GapReason.NO_TRADES else gap

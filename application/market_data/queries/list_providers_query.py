@@ -4,36 +4,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from application.market_data.market import Market
-from application.market_data.topics import Channel
-from domain.market_data.bar import BarInterval
-from domain.market_data.instrument import AssetClass
-
-MOST_LEVELS = 1_000
+from application.market_data.providers import Lack
+from application.ports.market_data import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """What can be had from a provider through the MarketData port."""
+    """`lack` None means that it is available."""
 
     name: str
-    asset_classes: tuple[AssetClass, ...]
-    request_channels: tuple[Channel, ...]
-    stream_channels: tuple[Channel, ...]
-    intervals: tuple[BarInterval, ...]
-    max_book_depth: int
+    display_name: str
+    capabilities: Capabilities
+    lack: Lack | None
+    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ListProviders:
-    async def answer(self, market: Market) -> Sequence[ProviderView]:
-        classes = {instrument.asset_class for instrument in await market.data.instruments()}
+    def answer(self, market: Market) -> Sequence[ProviderView]:
+        """All of them by name, also those that were never asked."""
         return [
             ProviderView(
-                name=market.data.name,
-                asset_classes=tuple(kind for kind in AssetClass if kind in classes),
-                request_channels=(Channel.QUOTES, Channel.BARS, Channel.ORDER_BOOK),
-                stream_channels=(Channel.QUOTES, Channel.TRADES, Channel.BARS, Channel.ORDER_BOOK),
-                intervals=tuple(BarInterval),
-                max_book_depth=MOST_LEVELS,
+                offer.name, offer.display_name, offer.capabilities, offer.lack(), offer.name == market.providers.default
             )
+            for offer in market.providers.offers()
         ]

@@ -15,7 +15,7 @@ _SAME, _SYMBOL_BEGINS, _NAME_BEGINS, _CONTAINED = "0123"
 class SearchInstruments:
     """Up to `limit` matches behind `after`, which is the `place` of an earlier one. Letter case does not matter.
 
-    Raises InvalidArgument for a query of nothing but spaces; NotFound: PROVIDER_NOT_FOUND.
+    Raises InvalidArgument for a query of nothing but spaces; and as Market.instruments does.
     """
 
     text: str
@@ -25,18 +25,17 @@ class SearchInstruments:
     provider: str = ""
 
     async def answer(self, market: Market) -> Sequence[InstrumentView]:
-        market.require_provider(self.provider)
         wanted = _folded(self.text)
         if not wanted:
             raise InvalidArgument("query", "must have a character that is not a space")
         places = [
-            (place, one)
-            for one in await market.data.instruments()
+            (place, name, one)
+            for name, one in await market.instruments(self.provider)
             if self.asset_class in (None, one.asset_class) and (place := _place(wanted, one)) > self.after
         ]
         places.sort(key=lambda found: found[0])
         now = market.clock.now()
-        return [view(one, now) for _, one in places[: self.limit]]
+        return [view(name, one, now) for _, name, one in places[: self.limit]]
 
     def place(self, instrument: Instrument) -> str:
         """Where a match stands in the list: its rank, then its symbol."""

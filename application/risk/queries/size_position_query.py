@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from application.market_data.bar_ranges import longest, newest_bars
+from application.market_data.bar_ranges import BarSeries, longest
 from application.market_data.market import Market
 from application.market_data.market_hours import expected_open
 from application.risk.largest_size import SizeSearch
@@ -16,7 +16,7 @@ from application.trading.placement import needs_of
 from application.trading.trading_engine import TradingEngine
 from domain.decimals import ONE, ZERO
 from domain.errors import InvalidArgument, NotFound, PreconditionFailed, Violation
-from domain.market_data.bar import Bar, BarInterval
+from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
 from domain.market_data.instrument import Instrument
 from domain.risk.services.position_sizer import (
     Basis,
@@ -140,14 +140,14 @@ class SizePositionHandler:
         return await self._engine.execute(command)
 
     async def _average_true_range(self, symbol: str, period: int, interval: BarInterval) -> Decimal:
-        instrument = self._market.instrument(symbol)
-        now = self._market.clock.now()
-        newest = await newest_bars(self._market, instrument, interval, now, _WARM_UP * period + 1)
-        bars = [bar for bar in newest if not bar.partial]
+        source = await self._market.source(symbol)
+        source.require_bars(interval, PriceAdjustment.RAW, False)
+        newest = await BarSeries(self._market, source, interval).newest(self._market.clock.now(), _WARM_UP * period + 1)
+        bars = [bar for bar in newest.bars if not bar.partial]
         average = average_true_range(bars, period) if len(bars) >= period else ZERO
         if not average:
             raise _no_average(symbol, f"{len(bars)} bars of {interval.value} do not give an average over {period}")
-        if self._is_old(instrument, bars[-1]):
+        if self._is_old(source.instrument, bars[-1]):
             raise _no_average(symbol, f"the last bar of {interval.value} ended at {bars[-1].close_time.isoformat()}")
         return average
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import msgpack  # type: ignore[import-untyped]  # has neither types nor stubs
+import msgpack
 import pytest
 
 from domain.errors import DomainError, PreconditionFailed, Throttled, Unavailable
@@ -101,7 +101,7 @@ async def test_each_trade_comes_once_and_in_order_with_an_id_of_its_own(market: 
 async def test_the_side_that_took_the_liquidity_is_told_where_the_vendor_knows_it(market: Alpaca) -> None:
     reader = Reader(market.provider.trades(["BTC/USD"]))
     await market.server.until_subscribed("crypto", "trades", "BTC/USD")
-    sides = ({"tks": "B"}, {"tks": "S"}, {"tks": "?"}, {})
+    sides: tuple[dict[str, Any], ...] = ({"tks": "B"}, {"tks": "S"}, {"tks": "?"}, {})
     await market.server.push("crypto", *(trade("BTC/USD", number, **side) for number, side in enumerate(sides)))
     await market.server.until(lambda: len(reader.items) == 4)
     assert [one.aggressor for one in reader.items] == [Side.BUY, Side.SELL, None, None]

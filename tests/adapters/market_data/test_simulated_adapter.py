@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.clock import AcceleratedClock, ManualClock
-from adapters.market_data.simulated_adapter import Sessions, SimulatedMarketData, SimulationSettings
+from adapters.market_data.simulated_adapter import SimulatedMarketData
 from adapters.market_data.simulation_catalogue import LISTINGS
-from application.ports.market_data import LatestQuotes, MarketData
+from adapters.market_data.simulation_settings import Sessions, SimulationSettings
+from application.ports.market_data import BarRequest, InMemory, MarketData
 from domain.decimals import is_multiple
 from domain.market_data.bar import BarInterval
 from domain.market_data.quote import Quote
@@ -39,7 +40,7 @@ def market(now: datetime, **settings: Any) -> SimulatedMarketData:
 
 
 def latest(provider: SimulatedMarketData, symbol: str) -> Quote:
-    quote = provider.latest(symbol)
+    quote = provider.in_memory.latest(symbol)
     assert quote is not None
     return quote
 
@@ -79,14 +80,14 @@ def test_a_quote_depends_on_seed_symbol_and_time_and_not_on_what_was_asked_befor
     travelled = ManualClock(moment - sum(earlier, timedelta(0)))
     provider = SimulatedMarketData(travelled, SimulationSettings(sessions=sessions))
     for step in earlier:
-        provider.latest(symbol)
+        provider.in_memory.latest(symbol)
         travelled.advance(step.total_seconds())
-    assert provider.latest(symbol) == market(travelled.now(), sessions=sessions).latest(symbol)
+    assert provider.in_memory.latest(symbol) == market(travelled.now(), sessions=sessions).in_memory.latest(symbol)
 
 
 def test_another_seed_is_another_market() -> None:
     ours, theirs = market(NOON, seed=1), market(NOON, seed=2)
-    assert all(ours.latest(symbol) != theirs.latest(symbol) for symbol in LISTINGS)
+    assert all(ours.in_memory.latest(symbol) != theirs.in_memory.latest(symbol) for symbol in LISTINGS)
 
 
 def test_another_process_sees_the_same_market() -> None:
@@ -94,10 +95,11 @@ def test_another_process_sees_the_same_market() -> None:
         "import json, sys\n"
         "from datetime import datetime\n"
         "from adapters.clock import ManualClock\n"
-        "from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings\n"
+        "from adapters.market_data.simulated_adapter import SimulatedMarketData\n"
+        "from adapters.market_data.simulation_settings import SimulationSettings\n"
         "clock = ManualClock(datetime.fromisoformat(sys.argv[1]))\n"
         "market = SimulatedMarketData(clock, SimulationSettings())\n"
-        "print(json.dumps({symbol: str(market.latest(symbol)) for symbol in sys.argv[2:]}))\n"
+        "print(json.dumps({symbol: str(market.in_memory.latest(symbol)) for symbol in sys.argv[2:]}))\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", script, NOON.isoformat(), *LISTINGS],
@@ -106,7 +108,7 @@ def test_another_process_sees_the_same_market() -> None:
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": "7"},
     )
-    assert json.loads(result.stdout) == {symbol: str(market(NOON).latest(symbol)) for symbol in LISTINGS}
+    assert json.loads(result.stdout) == {symbol: str(market(NOON).in_memory.latest(symbol)) for symbol in LISTINGS}
 
 
 def test_a_seeds_market_stays_what_it_was_in_earlier_releases() -> None:
@@ -148,7 +150,7 @@ def test_a_quote_is_as_old_as_its_tick_and_stays_for_the_whole_of_it(
     age = moment - quote.quote_time
     assert timedelta(0) <= age < timedelta(seconds=interval)
     clock.advance((timedelta(seconds=interval) - age).total_seconds() - 0.000_001)
-    assert provider.latest(symbol) is quote
+    assert provider.in_memory.latest(symbol) is quote
     clock.advance(0.000_001)
     assert latest(provider, symbol).quote_time == quote.quote_time + timedelta(seconds=interval)
 
@@ -190,13 +192,13 @@ async def test_bids_end_before_the_price_would_be_zero() -> None:
 
 def test_what_is_not_in_the_catalogue_is_unknown() -> None:
     provider = market(NOON)
-    assert provider.instrument("NOPE") is None
-    assert provider.latest("NOPE") is None
+    assert provider.in_memory.instrument("NOPE") is None
+    assert provider.in_memory.latest("NOPE") is None
     assert asyncio.run(provider.order_book("NOPE", 5)) is None
 
 
 def test_nothing_is_quoted_before_the_history_begins() -> None:
-    assert market(datetime(1999, 6, 1, tzinfo=UTC)).latest("AAPL") is None
+    assert market(datetime(1999, 6, 1, tzinfo=UTC)).in_memory.latest("AAPL") is None
 
 
 def test_cross_rates_and_their_legs_agree_at_the_turn_of_the_day() -> None:
@@ -242,7 +244,7 @@ def test_only_crypto_trades_on_a_saturday(symbol: str, trades: bool) -> None:
 async def test_no_quote_and_no_trade_is_streamed_while_the_exchange_is_closed() -> None:
     clock = ManualClock(FRIDAY_EVENING + timedelta(hours=1))
     provider = SimulatedMarketData(clock, SimulationSettings(sessions="exchange"))
-    assert await collected(clock, provider.quotes(["AAPL"]), 30) == [provider.latest("AAPL")]
+    assert await collected(clock, provider.quotes(["AAPL"]), 30) == [provider.in_memory.latest("AAPL")]
     assert await collected(clock, provider.trades(["AAPL"]), 30) == []
 
 
@@ -255,7 +257,7 @@ async def test_quotes_begin_with_the_present_one_and_follow_every_tick() -> None
     quotes = await collected(clock, provider.quotes(["MSFT", "AAPL", "NOPE", "AAPL"]), 2)
     expected = [(symbol, NOON + number * TICK) for number in range(9) for symbol in ("AAPL", "MSFT")]
     assert [(quote.symbol, quote.quote_time) for quote in quotes] == expected
-    assert quotes == [market(quote.quote_time).latest(quote.symbol) for quote in quotes]
+    assert quotes == [market(quote.quote_time).in_memory.latest(quote.symbol) for quote in quotes]
 
 
 async def test_a_slow_reader_of_quotes_gets_the_newest_and_not_each_one() -> None:
@@ -266,7 +268,7 @@ async def test_a_slow_reader_of_quotes_gets_the_newest_and_not_each_one() -> Non
     waiting = asyncio.ensure_future(anext(stream))
     await settle()
     clock.advance(3600)
-    assert (await waiting) == provider.latest("AAPL")
+    assert (await waiting) == provider.in_memory.latest("AAPL")
     await stream.aclose()
 
 
@@ -302,7 +304,8 @@ async def test_the_prints_of_a_minute_are_its_bar() -> None:
     clock = ManualClock(NOON - TICK)
     provider = SimulatedMarketData(clock, SimulationSettings())
     trades = await collected(clock, provider.trades(["AAPL"]), 60)
-    (bar,) = await provider.bars("AAPL", BarInterval.MINUTE_1, NOON, NOON + timedelta(minutes=1), 1)
+    request = BarRequest("AAPL", BarInterval.MINUTE_1, NOON, NOON + timedelta(minutes=1), 1)
+    (bar,) = (await provider.bars(request)).bars
     prices = [trade.price for trade in trades]
     assert (bar.open, bar.high, bar.low, bar.close) == (prices[0], max(prices), min(prices), prices[-1])
     assert (bar.volume, bar.trade_count) == (sum(trade.size for trade in trades), len(trades))
@@ -330,7 +333,7 @@ async def test_each_bar_is_streamed_when_it_is_complete(
     expected = [
         bar
         for symbol in ("AAPL", "BTC/USD")
-        for bar in await provider.bars(symbol, interval, start - length, clock.now(), 1_000)
+        for bar in (await provider.bars(BarRequest(symbol, interval, start - length, clock.now(), 1_000))).bars
         if start < bar.close_time <= clock.now()
     ]
     assert streamed == sorted(expected, key=lambda bar: (bar.close_time, bar.symbol))
@@ -388,13 +391,14 @@ async def test_an_accelerated_clock_makes_the_whole_market_faster() -> None:
 # -- the ports and the settings --------------------------------------------------------------------
 
 
-async def test_one_object_is_both_ports() -> None:
-    provider = market(NOON)
-    data: MarketData = provider
-    quotes: LatestQuotes = provider
+async def test_what_is_in_memory_is_never_to_be_asked_for() -> None:
+    data: MarketData = market(NOON)
+    assert isinstance(data, InMemory)
+    quotes = data.in_memory
+    assert not quotes.wants("AAPL")
     await quotes.ensure(["AAPL", "NOPE"])
-    assert data.name == "simulated"
-    assert quotes.instrument("AAPL") in await data.instruments()
+    assert quotes.instrument("AAPL") == await data.instrument("AAPL")
+    assert quotes.latest("AAPL") in await data.latest_quotes(["NOPE", "AAPL"])
 
 
 @pytest.mark.parametrize("interval", [0.0, -1.0, 61.0, float("nan"), float("inf")])

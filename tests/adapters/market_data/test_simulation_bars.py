@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.clock import ManualClock
-from adapters.market_data.simulated_adapter import Sessions, SimulatedMarketData, SimulationSettings
+from adapters.market_data.simulated_adapter import SimulatedMarketData
+from adapters.market_data.simulation_settings import Sessions, SimulationSettings
+from application.ports.market_data import BarRequest
 from domain.decimals import is_multiple
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
@@ -49,7 +51,7 @@ def market(now: datetime, sessions: Sessions = "exchange") -> SimulatedMarketDat
 
 
 def instrument(provider: SimulatedMarketData, symbol: str) -> Instrument:
-    known = provider.instrument(symbol)
+    known = provider.in_memory.instrument(symbol)
     assert known is not None
     return known
 
@@ -62,7 +64,7 @@ def bars(
     end: datetime = END,
     limit: int = 5_000,
 ) -> Sequence[Bar]:
-    return asyncio.run(provider.bars(symbol, interval, start, end, limit))
+    return asyncio.run(provider.bars(BarRequest(symbol, interval, start, end, limit))).bars
 
 
 def aggregated(parts: Sequence[Bar]) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal, int]:
@@ -72,7 +74,7 @@ def aggregated(parts: Sequence[Bar]) -> tuple[Decimal, Decimal, Decimal, Decimal
         min(bar.low for bar in parts),
         parts[-1].close,
         sum((bar.volume for bar in parts), Decimal(0)),
-        sum(bar.trade_count for bar in parts),
+        sum(bar.trade_count or 0 for bar in parts),
     )
 
 
@@ -101,6 +103,7 @@ def test_a_bar_lies_on_the_grid_inside_its_session_and_between_its_high_and_low(
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
         assert all(is_multiple(price, listed.tick_size) for price in (bar.open, bar.high, bar.low, bar.close))
         assert is_multiple(bar.volume, listed.lot_size)
+        assert bar.trade_count is not None
         assert bar.volume >= bar.trade_count * listed.lot_size > 0
         assert not bar.partial
         assert listed.hours.session_at(bar.open_time) is not None

@@ -5,6 +5,7 @@ import pytest
 
 from adapters.market_data.simulation_catalogue import LISTINGS, Listing
 from adapters.market_data.simulation_path import MAX_PRINTS_PER_MINUTE, MIN_PRINTS_PER_MINUTE
+from adapters.market_data.simulation_settings import CAPABILITIES
 from domain.decimals import is_multiple
 from domain.market_data.instrument import AssetClass
 
@@ -59,7 +60,7 @@ def test_every_currency_converts_by_one_pair_or_by_two_over_the_dollar(target: s
 
 def test_the_catalogue_covers_every_class_and_the_venues_of_three_time_zones() -> None:
     classes = [listing.instrument.asset_class for listing in LISTINGS.values()]
-    assert set(classes) == set(AssetClass)
+    assert set(classes) == set(CAPABILITIES.asset_classes)
     assert classes.count(AssetClass.EQUITY) >= 40
     assert {listing.instrument.venue for listing in LISTINGS.values()} >= {
         "XNAS",

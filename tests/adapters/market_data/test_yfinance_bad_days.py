@@ -375,7 +375,7 @@ async def test_nothing_is_pushed(tmp_path: Path) -> None:
 
 
 async def test_the_caches_of_yfinance_are_not_in_the_users_home(tmp_path: Path) -> None:
-    import yfinance.cache  # type: ignore[import-untyped]  # has no types
+    import yfinance.cache
 
     async with yahoo_market(tmp_path) as market:
         await _prepared(market)

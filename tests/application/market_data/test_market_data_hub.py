@@ -6,11 +6,11 @@ from application.market_data.market_data_hub import MarketDataHub
 from application.market_data.subscriber import Subscriber
 from application.market_data.topics import Channel, Topic, UpstreamNews, UpstreamState
 from domain.market_data.bar import BarInterval
-from tests.support.market import TICK, advance, settle, simulated
+from tests.support.market import TICK, advance, settle, simulated, wanted
 
-AAPL = Topic(Channel.QUOTES, "AAPL")
-TRADES = Topic(Channel.TRADES, "AAPL")
-MINUTES = Topic(Channel.BARS, "AAPL", BarInterval.MINUTE_1)
+AAPL = Topic(Channel.QUOTES, "simulated", "AAPL")
+TRADES = Topic(Channel.TRADES, "simulated", "AAPL")
+MINUTES = Topic(Channel.BARS, "simulated", "AAPL", BarInterval.MINUTE_1)
 
 
 def items(subscriber: Subscriber) -> list[Any]:
@@ -25,7 +25,7 @@ async def test_all_subscribers_of_a_topic_share_one_iteration_and_one_update() -
     hub = MarketDataHub(market)
     subscribers = [Subscriber() for _ in range(50)]
     for subscriber in subscribers:
-        hub.subscribe(subscriber, [AAPL])
+        hub.subscribe(subscriber, await wanted(market, AAPL))
     await advance(clock, TICK)
     assert provider.opened == 1
     assert len({id(delivery.update) for one in subscribers if (delivery := one.take())}) == 1
@@ -35,13 +35,13 @@ async def test_a_new_subscriber_has_the_present_quote_at_once_and_no_quote_twice
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [AAPL])
+    hub.subscribe(subscriber, await wanted(market, AAPL))
     assert items(subscriber) == [provider.latest("AAPL")]
     await settle()
     assert items(subscriber) == []
     late = Subscriber()
     await advance(clock, TICK)
-    hub.subscribe(late, [AAPL])
+    hub.subscribe(late, await wanted(market, AAPL))
     assert items(late) == items(subscriber) == [provider.latest("AAPL")]
 
 
@@ -50,7 +50,7 @@ async def test_the_iteration_ends_with_the_last_subscriber_and_begins_again_with
     hub = MarketDataHub(market)
     first, second = Subscriber(), Subscriber()
     for subscriber in (first, second):
-        hub.subscribe(subscriber, [AAPL, TRADES])
+        hub.subscribe(subscriber, await wanted(market, AAPL, TRADES))
     await advance(clock, TICK)
     hub.close(first)
     await settle()
@@ -61,7 +61,7 @@ async def test_the_iteration_ends_with_the_last_subscriber_and_begins_again_with
     hub.close(second)
     await settle()
     assert (provider.running, hub.open_topics) == (0, 0)
-    hub.subscribe(first, [AAPL])
+    hub.subscribe(first, await wanted(market, AAPL))
     await settle()
     assert (provider.opened, provider.running) == (3, 1)
 
@@ -70,7 +70,7 @@ async def test_what_was_not_taken_of_a_topic_is_gone_with_its_subscription() -> 
     clock, _, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [AAPL, TRADES])
+    hub.subscribe(subscriber, await wanted(market, AAPL, TRADES))
     await advance(clock, 5)
     hub.unsubscribe(subscriber, [TRADES])
     assert {item.symbol for item in items(subscriber)} == {"AAPL"}
@@ -84,7 +84,7 @@ async def test_trades_arrive_each_and_in_order_and_none_from_before_the_subscrip
     hub = MarketDataHub(market)
     subscriber = Subscriber()
     began = clock.now()
-    hub.subscribe(subscriber, [TRADES])
+    hub.subscribe(subscriber, await wanted(market, TRADES))
     await advance(clock, 30)
     got = items(subscriber)
     assert len(got) > 10
@@ -97,9 +97,9 @@ async def test_a_subscriber_that_overflows_leaves_and_the_others_miss_nothing() 
     hub = MarketDataHub(market)
     slow, quick = Subscriber(most_waiting=3), Subscriber()
     for subscriber in (slow, quick):
-        hub.subscribe(subscriber, [TRADES])
+        hub.subscribe(subscriber, await wanted(market, TRADES))
     alone = Subscriber(most_waiting=3)
-    hub.subscribe(alone, [TRADES._replace(symbol="MSFT")])
+    hub.subscribe(alone, await wanted(market, TRADES._replace(symbol="MSFT")))
     await advance(clock, 30)
     assert len(items(quick)) > 3
     assert (slow.topics, alone.topics) == ({}, {})
@@ -110,8 +110,8 @@ async def test_complete_bars_come_with_their_close_and_the_running_one_as_it_cha
     clock, _, market = simulated()
     hub = MarketDataHub(market)
     complete, partial = Subscriber(), Subscriber()
-    hub.subscribe(complete, [MINUTES])
-    hub.subscribe(partial, [MINUTES._replace(channel=Channel.PARTIAL_BARS)])
+    hub.subscribe(complete, await wanted(market, MINUTES))
+    hub.subscribe(partial, await wanted(market, MINUTES._replace(channel=Channel.PARTIAL_BARS)))
     await advance(clock, 60, step=60)
     await settle()
     (bar,) = items(complete)
@@ -124,14 +124,14 @@ async def test_a_running_bar_that_is_over_is_not_given_to_a_new_subscriber() -> 
     hub = MarketDataHub(market)
     running = MINUTES._replace(channel=Channel.PARTIAL_BARS)
     first, early, late = Subscriber(), Subscriber(), Subscriber()
-    hub.subscribe(first, [running])
+    hub.subscribe(first, await wanted(market, running))
     while not items(first):
         await advance(clock, TICK)
-    hub.subscribe(early, [running])
+    hub.subscribe(early, await wanted(market, running))
     assert [bar.partial for bar in items(early)] == [True]
     provider.connected = False
     await advance(clock, 60, step=60)
-    hub.subscribe(late, [running])
+    hub.subscribe(late, await wanted(market, running))
     assert [type(item) for item in items(late)] == [UpstreamNews]
 
 
@@ -139,7 +139,7 @@ async def test_order_books_follow_the_quotes_to_the_depth_that_was_asked_for() -
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [Topic(Channel.ORDER_BOOK, "AAPL", depth=3)])
+    hub.subscribe(subscriber, await wanted(market, Topic(Channel.ORDER_BOOK, "simulated", "AAPL", depth=3)))
     await advance(clock, TICK)
     (book,) = items(subscriber)
     quote = provider.latest("AAPL")
@@ -155,7 +155,7 @@ async def test_a_broken_upstream_is_told_and_opened_again(caplog: pytest.LogCapt
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [AAPL])
+    hub.subscribe(subscriber, await wanted(market, AAPL))
     await settle()
     items(subscriber)
     provider.connected = False
@@ -165,7 +165,7 @@ async def test_a_broken_upstream_is_told_and_opened_again(caplog: pytest.LogCapt
     assert "the line is cut" in caplog.text
 
     late = Subscriber()
-    hub.subscribe(late, [AAPL])
+    hub.subscribe(late, await wanted(market, AAPL))
     assert [type(item).__name__ for item in items(late)] == ["Quote", "UpstreamNews"]
 
     provider.connected = True
@@ -182,7 +182,7 @@ async def test_attempts_to_reconnect_become_rarer_while_the_upstream_stays_away(
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [AAPL])
+    hub.subscribe(subscriber, await wanted(market, AAPL))
     provider.connected = False
     await advance(clock, 15, step=0.5)
     assert provider.opened == 5  # at once, and each time after 0.5, 1, 2 and 4 seconds more
@@ -193,7 +193,7 @@ async def test_bars_that_were_missed_meanwhile_are_sent_before_the_news_that_it_
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     subscriber = Subscriber()
-    hub.subscribe(subscriber, [MINUTES])
+    hub.subscribe(subscriber, await wanted(market, MINUTES))
     await advance(clock, 60, step=60)
     (first,) = items(subscriber)
     provider.connected = False

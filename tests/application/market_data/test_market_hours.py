@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from application.market_data.market_hours import (
+    expected_close,
     expected_open,
     last_session_before,
     market_state,
@@ -84,6 +85,27 @@ def test_bars_open_on_their_grid_from_the_open_of_the_session_or_with_their_peri
     assert expected_open(NEW_YORK, interval, at) == opens
 
 
+@pytest.mark.parametrize(
+    ("interval", "at", "closes"),
+    [
+        (BarInterval.MINUTE_1, utc(20, 17), utc(20, 17, 1)),
+        (BarInterval.MINUTE_1, utc(20, 17, 0, 59), utc(20, 17, 1)),
+        (BarInterval.HOUR_1, utc(20, 17), utc(20, 17, 30)),
+        (BarInterval.HOUR_4, utc(20, 18, 31), utc(20, 21)),
+        (BarInterval.MINUTE_5, utc(20, 21), utc(23, 14, 35)),
+        (BarInterval.DAY_1, utc(20, 17), utc(20, 21)),
+        (BarInterval.DAY_1, utc(20, 21), utc(23, 21)),
+        (BarInterval.WEEK_1, utc(18), utc(20, 21)),
+        (BarInterval.WEEK_1, utc(22), utc(27, 21)),
+        (BarInterval.MONTH_1, utc(3), utc(30, 21)),
+    ],
+)
+def test_a_bar_is_complete_at_the_end_of_its_interval_or_of_the_last_session_in_it(
+    interval: BarInterval, at: datetime, closes: datetime
+) -> None:
+    assert expected_close(NEW_YORK, interval, at) == closes
+
+
 def test_a_week_of_currencies_begins_on_sunday_evening() -> None:
     assert expected_open(DEALERS, BarInterval.WEEK_1, utc(18)) == utc(22, 22)
 
@@ -91,6 +113,7 @@ def test_a_week_of_currencies_begins_on_sunday_evening() -> None:
 def test_no_bar_is_expected_where_there_is_never_a_session() -> None:
     for interval in (BarInterval.MINUTE_1, BarInterval.DAY_1):
         assert expected_open(NEVER, interval, utc(20)) is None
+        assert expected_close(NEVER, interval, utc(20)) is None
 
 
 def test_the_calendar_may_end_without_an_error() -> None:

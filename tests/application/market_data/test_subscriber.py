@@ -15,11 +15,13 @@ ONE = Decimal(1)
 
 def quoted(symbol: str, bid: int) -> Update:
     quote = Quote(symbol, Decimal(bid), ONE, Decimal(bid + 1), ONE, NOW)
-    return Update(Topic(Channel.QUOTES, symbol), quote, NOW, f"QUOTES {symbol}")
+    return Update(Topic(Channel.QUOTES, "simulated", symbol), quote, NOW, f"QUOTES {symbol}")
 
 
 def traded(number: int, symbol: str = "ACME", supersedes: str | None = None) -> Update:
-    return Update(Topic(Channel.TRADES, symbol), Trade(symbol, str(number), ONE, ONE, NOW), NOW, None, supersedes)
+    return Update(
+        Topic(Channel.TRADES, "simulated", symbol), Trade(symbol, str(number), ONE, ONE, NOW), NOW, None, supersedes
+    )
 
 
 def taken(subscriber: Subscriber) -> list[tuple[Update, int]]:
@@ -100,8 +102,8 @@ def test_forgetting_a_topic_drops_what_waits_of_it_and_makes_room() -> None:
     subscriber = Subscriber(most_waiting=2)
     for update in (traded(1, "GONE"), quoted("GONE", 1), traded(2, "KEPT")):
         subscriber.offer(update)
-    subscriber.forget(Topic(Channel.TRADES, "GONE"))
-    subscriber.forget(Topic(Channel.QUOTES, "GONE"))
+    subscriber.forget(Topic(Channel.TRADES, "simulated", "GONE"))
+    subscriber.forget(Topic(Channel.QUOTES, "simulated", "GONE"))
     again = quoted("GONE", 2)
     assert subscriber.offer(traded(3, "KEPT"))
     assert subscriber.offer(again)

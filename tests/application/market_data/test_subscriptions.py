@@ -1,14 +1,20 @@
+from typing import Any
+
 import pytest
 
 from application.market_data.market_data_hub import MarketDataHub
 from application.market_data.subscriber import Subscriber
-from application.market_data.subscriptions import Subscriptions
+from application.market_data.subscriptions import Subscriptions, SubscriptionsChanged
 from application.market_data.topics import Channel, Topic
 from domain.errors import NotFound, Throttled
 from domain.market_data.bar import BarInterval
 from tests.support.market import settle, simulated
 
 MINUTES = BarInterval.MINUTE_1
+
+
+async def add(subscriptions: Subscriptions, *asked: Any, **options: Any) -> SubscriptionsChanged:
+    return subscriptions.add(await subscriptions.look_up(*asked, **options))
 
 
 def opened(most: int = 100) -> tuple[Subscriptions, MarketDataHub, Subscriber]:
@@ -19,7 +25,7 @@ def opened(most: int = 100) -> tuple[Subscriptions, MarketDataHub, Subscriber]:
 
 async def test_unknown_symbols_fail_by_name_and_the_others_are_added() -> None:
     subscriptions, _, _ = opened()
-    changed = subscriptions.add(Channel.QUOTES, ["NOPE", "AAPL", "NADA"])
+    changed = await add(subscriptions, Channel.QUOTES, ["NOPE", "AAPL", "NADA"])
     assert [topic.symbol for topic in changed.added] == ["AAPL"]
     assert [(symbol, error.reason) for symbol, error in changed.failures] == [
         ("NOPE", "INSTRUMENT_NOT_FOUND"),
@@ -30,24 +36,24 @@ async def test_unknown_symbols_fail_by_name_and_the_others_are_added() -> None:
 
 async def test_adding_a_subscription_again_changes_nothing_be_it_with_another_depth() -> None:
     subscriptions, hub, _ = opened()
-    subscriptions.add(Channel.ORDER_BOOK, ["AAPL"], depth=5)
-    changed = subscriptions.add(Channel.ORDER_BOOK, ["AAPL"], depth=7)
+    await add(subscriptions, Channel.ORDER_BOOK, ["AAPL"], depth=5)
+    changed = await add(subscriptions, Channel.ORDER_BOOK, ["AAPL"], depth=7)
     assert (changed.added, changed.active) == ([], 1)
-    assert subscriptions.topics() == (Topic(Channel.ORDER_BOOK, "AAPL", depth=5),)
+    assert subscriptions.topics() == (Topic(Channel.ORDER_BOOK, "simulated", "AAPL", depth=5),)
     assert hub.open_topics == 1
 
 
 async def test_a_depth_of_zero_is_ten_levels_and_other_channels_have_none() -> None:
     subscriptions, _, _ = opened()
-    subscriptions.add(Channel.ORDER_BOOK, ["AAPL"])
-    subscriptions.add(Channel.QUOTES, ["AAPL"])
+    await add(subscriptions, Channel.ORDER_BOOK, ["AAPL"])
+    await add(subscriptions, Channel.QUOTES, ["AAPL"])
     assert [topic.depth for topic in subscriptions.topics()] == [10, 0]
 
 
 async def test_subscriptions_are_listed_in_the_order_in_which_they_were_made() -> None:
     subscriptions, _, _ = opened()
-    subscriptions.add(Channel.TRADES, ["MSFT", "AAPL"])
-    subscriptions.add(Channel.BARS, ["AAPL"], MINUTES)
+    await add(subscriptions, Channel.TRADES, ["MSFT", "AAPL"])
+    await add(subscriptions, Channel.BARS, ["AAPL"], MINUTES)
     assert [(topic.channel, topic.symbol) for topic in subscriptions.topics()] == [
         (Channel.TRADES, "MSFT"),
         (Channel.TRADES, "AAPL"),
@@ -57,9 +63,9 @@ async def test_subscriptions_are_listed_in_the_order_in_which_they_were_made() -
 
 async def test_what_matches_every_filter_is_removed_and_its_feeds_end() -> None:
     subscriptions, hub, _ = opened()
-    subscriptions.add(Channel.QUOTES, ["AAPL", "MSFT"])
-    subscriptions.add(Channel.BARS, ["AAPL"], MINUTES)
-    subscriptions.add(Channel.BARS, ["AAPL"], BarInterval.HOUR_1)
+    await add(subscriptions, Channel.QUOTES, ["AAPL", "MSFT"])
+    await add(subscriptions, Channel.BARS, ["AAPL"], MINUTES)
+    await add(subscriptions, Channel.BARS, ["AAPL"], BarInterval.HOUR_1)
     assert subscriptions.remove(provider="other").removed == []
     assert subscriptions.remove(Channel.TRADES).removed == []
     assert [topic.interval for topic in subscriptions.remove(interval=MINUTES).removed] == [MINUTES]
@@ -72,16 +78,16 @@ async def test_what_matches_every_filter_is_removed_and_its_feeds_end() -> None:
 
 async def test_beyond_the_limit_nothing_is_added() -> None:
     subscriptions, hub, _ = opened(most=2)
-    subscriptions.add(Channel.QUOTES, ["AAPL"])
+    await add(subscriptions, Channel.QUOTES, ["AAPL"])
     with pytest.raises(Throttled, match="at most 2 subscriptions, and has 1") as refusal:
-        subscriptions.add(Channel.QUOTES, ["MSFT", "NVDA"])
+        await add(subscriptions, Channel.QUOTES, ["MSFT", "NVDA"])
     assert refusal.value.reason == "QUOTA_EXCEEDED"
     assert (len(subscriptions.topics()), hub.open_topics) == (1, 1)
-    assert subscriptions.add(Channel.QUOTES, ["AAPL", "MSFT"]).active == 2
+    assert (await add(subscriptions, Channel.QUOTES, ["AAPL", "MSFT"])).active == 2
 
 
 async def test_another_provider_is_not_found() -> None:
     subscriptions, _, _ = opened()
     with pytest.raises(NotFound) as refusal:
-        subscriptions.add(Channel.QUOTES, ["AAPL"], provider="other")
+        await add(subscriptions, Channel.QUOTES, ["AAPL"], provider="other")
     assert refusal.value.reason == "PROVIDER_NOT_FOUND"

@@ -1,6 +1,5 @@
 """How large a position may be: what the method gives, down to the lot, and lowered until every rule passes."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.clock import ManualClock
-from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
+from adapters.market_data.simulated_adapter import SimulatedMarketData
 from adapters.market_data.simulation_catalogue import LISTINGS
-from application.market_data.market import Market
+from adapters.market_data.simulation_settings import SimulationSettings
+from application.ports.market_data import BarRequest, FetchedBars
 from application.risk.queries.size_position_query import PositionSize, SizePosition, SizePositionHandler
 from domain.decimals import is_multiple
 from domain.errors import AccessDenied, InvalidArgument, NotFound, PreconditionFailed
-from domain.market_data.bar import Bar, BarInterval
+from domain.market_data.bar import BarInterval
+from domain.market_data.instrument import Instrument
 from domain.risk.aggregates.scoped_state import ScopedTradingState
 from domain.risk.services.position_sizer import (
     FixedNotional,
@@ -34,6 +35,7 @@ from domain.risk.value_objects.scope import Scope, ScopeKind
 from domain.risk.value_objects.trading_state import TradingState
 from domain.trading.value_objects.order_type import Side
 from tests.support.engine import MAIN, House
+from tests.support.market import market_of, offer
 from tests.support.trading import ABLE_TO_ALL, ACCOUNT, Desk, ScriptedBroker, instrument, terms
 
 D = Decimal
@@ -361,10 +363,13 @@ class Ending(SimulatedMarketData):
         super().__init__(clock, SimulationSettings(sessions="exchange"))
         self.end = end
 
-    async def bars(
-        self, symbol: str, interval: BarInterval, start: datetime, end: datetime, limit: int
-    ) -> Sequence[Bar]:
-        return await super().bars(symbol, interval, start, min(end, self.end), limit)
+    async def instrument(self, symbol: str) -> Instrument | None:
+        """Also NEW, which has not traded yet."""
+        known = await super().instrument("AAPL" if symbol == "NEW" else symbol)
+        return known and replace(known, symbol=symbol)
+
+    async def bars(self, request: BarRequest) -> FetchedBars:
+        return await super().bars(replace(request, end=min(request.end, self.end)))
 
 
 class Sizing:
@@ -376,7 +381,7 @@ class Sizing:
         house.quotes.list(self.instrument)
         house.quotes.set("AAPL", "200")
         self.clock = house.clock
-        self.handler = SizePositionHandler(house.engine, Market(self.data, house.quotes, house.clock))
+        self.handler = SizePositionHandler(house.engine, market_of(house.clock, offer(self.data)))
 
     async def size(self, method: SizingMethod, account_id: str = MAIN, symbol: str = "AAPL") -> PositionSize:
         return await self.handler(replace(asking(method), account_id=account_id, symbol=symbol))
@@ -396,7 +401,8 @@ async def test_an_average_true_range_that_is_not_given_is_computed_from_whole_ba
     sizing = Sizing(house)
     found = await sizing.size(VolatilityTarget(D("0.01"), atr_period=3, bar_interval=interval))
     now = sizing.clock.now()
-    newest = list(await sizing.data.bars("AAPL", interval, now - timedelta(days=400), now, 10**6))[-16:]
+    found_bars = await sizing.data.bars(BarRequest("AAPL", interval, now - timedelta(days=400), now, 10**6))
+    newest = list(found_bars.bars)[-16:]
     atr = average_true_range([bar for bar in newest if not bar.partial], 3)
     assert found.unrounded == 10_000 / atr
     assert {step.name: step.value for step in found.steps}["average true range"] == atr

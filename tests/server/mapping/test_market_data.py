@@ -31,13 +31,13 @@ ITEMS: dict[str, Item] = {
 
 
 def delivery(item: Item, merged: int = 0) -> Delivery:
-    made = Delivery(Update(Topic(Channel.QUOTES, "ACME"), item, LATER, "slot"))
+    made = Delivery(Update(Topic(Channel.QUOTES, "simulated", "ACME"), item, LATER, "slot"))
     made.merged = merged
     return made
 
 
 def sent(item: Item, merged: int = 0) -> Any:
-    data = mapping.delivered(subscription_pb2.SubscribeResponse, delivery(item, merged), "simulated")
+    data = mapping.delivered(subscription_pb2.SubscribeResponse, delivery(item, merged))
     return subscription_pb2.SubscribeResponse.FromString(data)
 
 
@@ -74,13 +74,13 @@ def test_news_of_a_break_has_no_gap_yet_and_news_of_the_return_has() -> None:
 def test_one_update_is_serialized_once_for_all_streams_of_a_kind_and_merged_count() -> None:
     quotes, both = market_data_stream_pb2.StreamQuotesResponse, subscription_pb2.SubscribeResponse
     shared = delivery(QUOTE)
-    first = mapping.delivered(quotes, shared, "simulated")
-    assert mapping.delivered(quotes, shared, "simulated") is first
-    assert mapping.delivered(both, shared, "simulated") != first
+    first = mapping.delivered(quotes, shared)
+    assert mapping.delivered(quotes, shared) is first
+    assert mapping.delivered(both, shared) != first
     merged = Delivery(shared.update)
     merged.merged = 2
-    assert quotes.FromString(mapping.delivered(quotes, merged, "simulated")).quote.merged_count == 2
-    assert mapping.delivered(quotes, shared, "simulated") is first
+    assert quotes.FromString(mapping.delivered(quotes, merged)).quote.merged_count == 2
+    assert mapping.delivered(quotes, shared) is first
 
 
 def test_every_interval_and_channel_of_the_contract_is_known() -> None:

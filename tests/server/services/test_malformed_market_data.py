@@ -5,7 +5,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.message_factory import GetMessageClass
 
 from quantmesh.marketdata.v1 import bar_pb2
 from quantmesh.marketdata.v1.instrument_query_pb2 import (
@@ -24,7 +23,7 @@ from quantmesh.marketdata.v1.market_data_stream_pb2 import (
     StreamQuotesRequest,
     StreamTradesRequest,
 )
-from tests.server.market_rig import SERVICE, market
+from tests.server.market_rig import market
 from tests.server.rig import refusal
 from tests.support.market import FRIDAY_NOON
 
@@ -67,7 +66,7 @@ async def test_an_unknown_symbol_is_not_found_by_name(rpc: str) -> None:
     async with market() as rig:
         refused = await refusal(getattr(rig.stub, rpc)(but(rpc, symbol="NOPE")))
         assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "INSTRUMENT_NOT_FOUND")
-        assert refused.metadata == {"symbol": "NOPE"}
+        assert refused.metadata == {"symbol": "NOPE", "provider": "simulated"}
 
 
 @pytest.mark.parametrize("rpc", [rpc for rpc, good in ONE_OF_EACH.items() if hasattr(good, "symbols")])
@@ -75,7 +74,7 @@ async def test_a_stream_with_one_unknown_symbol_is_refused_and_names_it(rpc: str
     async with market() as rig:
         refused = await refusal(getattr(rig.stub, rpc)(but(rpc, symbols=["AAPL", "NOPE"])))
         assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "INSTRUMENT_NOT_FOUND")
-        assert refused.metadata == {"symbol": "NOPE"}
+        assert refused.metadata == {"symbol": "NOPE", "provider": "simulated"}
 
 
 @pytest.mark.parametrize("rpc", ["GetQuote", "GetOrderBook"])
@@ -148,14 +147,3 @@ async def test_too_many_symbols_in_a_batch_are_malformed() -> None:
         for symbols in ([], ["AAPL", "AAPL"], [f"S{number}" for number in range(1_001)]):
             refused = await refusal(rig.stub.BatchGetQuotes(BatchGetQuotesRequest(symbols=symbols)))
             assert (refused.code, list(refused.fields)) == (grpc.StatusCode.INVALID_ARGUMENT, ["symbols"])
-
-
-async def test_what_is_not_built_yet_says_so() -> None:
-    async with market() as rig:
-        built = {"SearchInstruments", "GetInstrument", "ListInstruments", "ListBars", "GetQuote", "BatchGetQuotes"}
-        built |= {"GetOrderBook", "Subscribe", "StreamQuotes", "StreamTrades", "StreamBars", "ListProviders"}
-        for method in SERVICE.methods:
-            if method.name not in built:
-                call = getattr(rig.stub, method.name)(GetMessageClass(method.input_type)())
-                refused = await refusal(call)
-                assert (refused.code, refused.reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED")

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from application.ports.market_data import BarRequest
 from domain.market_data.bar import BarInterval
 from quantmesh.marketdata.v1 import bar_pb2, market_data_stream_pb2
 from quantmesh.marketdata.v1.market_data_stream_pb2 import (
@@ -204,7 +205,8 @@ async def test_each_trade_from_now_on_comes_once_and_in_order() -> None:
             times = [message.trade.trade_time.ToDatetime() for message in messages if message.trade.symbol == symbol]
             assert min(times) > FRIDAY_NOON.replace(tzinfo=None)
             last = (NOON + MINUTE).replace(tzinfo=None)
-            (bar,) = await rig.provider.bars(symbol, BarInterval.MINUTE_1, NOON + MINUTE, NOON + 2 * MINUTE, 1)
+            request = BarRequest(symbol, BarInterval.MINUTE_1, NOON + MINUTE, NOON + 2 * MINUTE, 1)
+            (bar,) = (await rig.provider.bars(request)).bars
             assert sum(last <= time < last + MINUTE for time in times) == bar.trade_count
 
 
@@ -266,7 +268,8 @@ async def test_from_a_start_time_past_bars_come_first_and_live_ones_follow_witho
         live, _ = await until_silent(stream)
         for symbol in ("AAPL", "MSFT"):
             got = [message.bar.open_time for message in (*past, *live) if message.bar.symbol == symbol]
-            listed = await rig.provider.bars(symbol, BarInterval.MINUTE_1, start.ToDatetime(UTC), NOON + MINUTE, 1_000)
+            request = BarRequest(symbol, BarInterval.MINUTE_1, start.ToDatetime(UTC), NOON + MINUTE, 1_000)
+            listed = (await rig.provider.bars(request)).bars
             assert got == [to_timestamp(bar.open_time) for bar in listed]
             assert len(got) > 150
 

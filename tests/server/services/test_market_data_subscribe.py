@@ -128,7 +128,7 @@ async def test_unknown_symbols_are_failures_of_the_ack_and_the_others_are_added(
         assert [one.symbol for one in ack.added] == ["AAPL"]
         (failure,) = ack.failures
         assert (failure.symbol, Refusal(failure.status).reason) == ("NOPE", "INSTRUMENT_NOT_FOUND")
-        assert Refusal(failure.status).metadata == {"symbol": "NOPE"}
+        assert Refusal(failure.status).metadata == {"symbol": "NOPE", "provider": "simulated"}
 
 
 async def test_after_the_ack_of_a_removal_no_data_of_it_comes() -> None:

@@ -8,8 +8,8 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from adapters.market_data.simulated_adapter import SimulatedMarketData, SimulationSettings
-from application.market_data.market import Market
+from adapters.market_data.simulated_adapter import SimulatedMarketData
+from adapters.market_data.simulation_settings import SimulationSettings
 from application.risk.commands.update_risk_profile_command import UpdateRiskProfile
 from domain.trading.value_objects.execution_report import ExecType
 from quantmesh.risk.v1 import position_sizing_pb2 as pb
@@ -22,6 +22,7 @@ from server.health import HealthService
 from server.services.risk_views import RiskViews
 from server.transport import Transport
 from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted
+from tests.support.market import market_of, offer
 from tests.support.trading import D
 
 CODE = grpc.StatusCode
@@ -52,7 +53,7 @@ class Views:
 async def views() -> AsyncIterator[Views]:
     async with scripted() as rig:
         data = SimulatedMarketData(rig.clock, SimulationSettings())
-        service = RiskViews(rig.engine, Market(data, rig.quotes, rig.clock))
+        service = RiskViews(rig.engine, market_of(rig.clock, offer(data)))
         transport = Transport(("127.0.0.1", 0), {_RISK: service}, rig.lifecycle, HealthService([_RISK.full_name]), None)
         await transport.start()
         async with grpc.aio.insecure_channel(transport.address) as channel:
@@ -97,7 +98,7 @@ async def test_every_method_gives_a_size() -> None:
 
 async def test_an_average_true_range_is_computed_from_the_providers_bars() -> None:
     async with views() as on:
-        aapl = SimulatedMarketData(on.rig.clock, SimulationSettings()).instrument("AAPL")
+        aapl = SimulatedMarketData(on.rig.clock, SimulationSettings()).in_memory.instrument("AAPL")
         assert aapl is not None
         on.rig.quotes.list(aapl)
         on.rig.quotes.set("AAPL", "200")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgpack  # type: ignore[import-untyped]  # has neither types nor stubs
+import msgpack
 from aiohttp import WSMsgType, web
 
 KEY_ID, SECRET_KEY = "PKTEST", "a secret of no worth"

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yfinance.base  # type: ignore[import-untyped]  # has no types
-import yfinance.cache  # type: ignore[import-untyped]  # has no types
-import yfinance.data  # type: ignore[import-untyped]  # has no types
+import yfinance.base
+import yfinance.cache
+import yfinance.data
 
 from adapters.clock import ManualClock
 from adapters.market_data.conventions import US_EQUITY_HOURS

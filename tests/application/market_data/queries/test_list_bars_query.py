@@ -6,6 +6,7 @@ import pytest
 from application.market_data.bar_gaps import GapReason
 from application.market_data.market import Market
 from application.market_data.queries.list_bars_query import BarsFound, BarsPlace, ListBars
+from application.ports.market_data import BarRequest
 from domain.errors import NotFound
 from domain.market_data.bar import Bar, BarInterval
 from tests.support.market import FRIDAY_NOON, simulated
@@ -33,7 +34,7 @@ async def test_pages_together_are_the_whole_range_oldest_first() -> None:
     _, provider, market = simulated()
     start, end = NOON - 200 * MINUTE, NOON - 10 * MINUTE
     bars, _ = await listed(market, ListBars("AAPL", MINUTES, 7, start, end))
-    assert bars == list(await provider.bars("AAPL", MINUTES, start, end, 1_000))
+    assert bars == (await provider.bars(BarRequest("AAPL", MINUTES, start, end, 1_000))).bars
     assert all(earlier.open_time < later.open_time for earlier, later in pairwise(bars))
 
 

@@ -43,10 +43,10 @@ async def test_filters_must_all_match(filters: dict[str, Any]) -> None:
 
 async def test_each_instrument_says_whether_its_market_is_open_and_knows_its_near_holidays() -> None:
     _, _, market = simulated()
-    share = GetInstrument("AAPL").answer(market)
+    share = await GetInstrument("AAPL").answer(market)
     assert (share.state.open, share.state.next_change is not None) == (True, True)
     assert {day.year for day in share.holidays} == {2026, 2027}
-    coin = GetInstrument("BTC/USD").answer(market)
+    coin = await GetInstrument("BTC/USD").answer(market)
     assert (coin.state.open, coin.state.next_change, coin.holidays) == (True, None, [])
 
 
