@@ -294,7 +294,6 @@ class Account:
         sign = terms.side.sign
         limit = terms.limit_price
         price = max(limit or ZERO, ask) if sign < 0 else limit or ask * (1 + BUFFER)
-        look = (terms.symbol, terms.side, terms.quantity, terms.type, limit)
         flattens = dict(terms.tags).get("kill_switch", "")
         return Known(
             id,
@@ -305,7 +304,7 @@ class Account:
             terms.quantity,
             limit,
             price,
-            look,
+            _look(terms),
             now,
             terms.reduce_only,
             flattens,
@@ -367,10 +366,16 @@ class Account:
             terms, order.price = order.asked
             order.terms = terms
             order.quantity, order.limit, order.asked = max(terms.quantity, order.filled), terms.limit_price, None
+            order.look = _look(told.terms)
 
     def _changed(self, order: Known, terms: OrderTerms, prices: Prices, now: datetime) -> None:
-        """What it looked like when it was placed stays."""
-        self.orders[order.order_id] = replace(self.changed(order, terms, prices, now), look=order.look)
+        """What is only asked for does not change what it looks like."""
+        changed = self.changed(order, terms, prices, now)
+        self.orders[order.order_id] = changed if order.waits_for else replace(changed, look=order.look)
+
+
+def _look(terms: OrderTerms) -> tuple[Any, ...]:
+    return (terms.symbol, terms.side, terms.quantity, terms.type, terms.limit_price)
 
 
 def _mid(prices: Prices, symbol: str) -> Decimal:
