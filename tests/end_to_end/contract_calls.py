@@ -131,6 +131,18 @@ GOOD: Final[dict[str, list[dict[str, Any]]]] = {
         {"request_id": "2", "unsubscribe": {"channel": "CHANNEL_QUOTES"}},
     ],
     "MarketDataService/ListProviders": [{}],
+    "MarketDataService/ListIndicators": [{}],
+    "MarketDataService/ComputeIndicator": [
+        {"symbol": "AAPL", "interval": "BAR_INTERVAL_ONE_DAY", "indicator": "SMA", "parameters": {"timeperiod": "20"}}
+    ],
+    "MarketDataService/StartBackfill": [
+        {"symbols": ["AAPL"], "interval": "BAR_INTERVAL_ONE_HOUR", "start_time": _SPAN[0], "end_time": _SPAN[1]}
+    ],
+    "MarketDataService/GetBackfill": [{"backfill_id": "nobody"}],
+    "MarketDataService/ListBackfills": [{}],
+    "MarketDataService/StreamBackfill": [{"backfill_id": "nobody"}],
+    "MarketDataService/CancelBackfill": [{"backfill_id": "nobody"}],
+    "MarketDataService/ResumeBackfill": [{"backfill_id": "nobody"}],
 }
 
 # Changes that make a good request contradict itself, and the field that is to be named for it.
@@ -146,6 +158,12 @@ CONTRADICTIONS: Final[tuple[tuple[str, dict[str, Any], str], ...]] = (
     ("OrderService/ListOrders", {"created_after": _SPAN[1], "created_before": _SPAN[0]}, "request"),
     ("OrderService/ListFills", {"filled_after": _SPAN[0], "filled_before": _SPAN[0]}, "request"),
     ("MarketDataService/ListBars", {"end_time": _SPAN[0]}, "request"),
+    ("MarketDataService/StartBackfill", {"end_time": _SPAN[0]}, "request"),
+    ("MarketDataService/ComputeIndicator", {"start_time": _SPAN[0], "end_time": _SPAN[0]}, "request"),
+    ("MarketDataService/ComputeIndicator", {"parameters": {"timeperiod": "0"}}, 'parameters["timeperiod"]'),
+    ("MarketDataService/ComputeIndicator", {"parameters": {"timeperiod": "2.5"}}, 'parameters["timeperiod"]'),
+    ("MarketDataService/ComputeIndicator", {"parameters": {"period": "2"}}, 'parameters["period"]'),
+    ("MarketDataService/ComputeIndicator", {"inputs": {"volume": "BAR_FIELD_OPEN"}}, 'inputs["volume"]'),
     ("MarketDataService/Subscribe", {"subscribe": {"channel": "CHANNEL_BARS"}}, "subscribe"),
     ("MarketDataService/Subscribe", {"subscribe": {"depth": 5}}, "subscribe"),
     ("RiskService/UpdateRiskProfile", {"update_mask": "version"}, "update_mask.paths"),

@@ -103,10 +103,16 @@ def _spoils_of(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]
 
 
 def _spoiled_maps(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
-    if rules.HasField("max_pairs"):
-        yield "too many", _with_pairs(field, {f"k{number}": "v" for number in range(rules.max_pairs + 1)})
-        yield "with a key too long", _with_pairs(field, {"k" * (rules.keys.string.max_len + 1): "v"})
-        yield "with a value too long", _with_pairs(field, {"k": "v" * (rules.values.string.max_len + 1)})
+    """Keys are text, values text or of an enum."""
+    value_field = field.message_type.fields_by_name["value"]
+    value: Any = "1" if value_field.enum_type is None else 1
+    yield "too many", _with_pairs(field, {f"k{number}": value for number in range(rules.max_pairs + 1)})
+    yield "with a key too long", _with_pairs(field, {"k" * 65: value})
+    if value_field.enum_type is None:
+        yield "with a value too long", _with_pairs(field, {"k": "v" * 129})
+    else:
+        yield "with a value that is none", _with_pairs(field, {"k": 0})
+        yield "with an unknown value", _with_pairs(field, {"k": 999})
 
 
 def _spoiled_lists(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
@@ -138,7 +144,7 @@ def _with(field: FieldDescriptor, value: Any) -> Spoil:
     return spoil
 
 
-def _with_pairs(field: FieldDescriptor, pairs: dict[str, str]) -> Spoil:
+def _with_pairs(field: FieldDescriptor, pairs: dict[str, Any]) -> Spoil:
     return lambda message: getattr(message, field.name).update(pairs)
 
 

@@ -189,6 +189,15 @@ async def test_a_cursor_from_the_future_is_refused_with_the_present_one(name: st
         ("MarketDataService/StreamQuotes", {"symbols": ["NOBODY"]}, "INSTRUMENT_NOT_FOUND"),
         ("MarketDataService/StreamTrades", {"symbols": ["NOBODY"]}, "INSTRUMENT_NOT_FOUND"),
         ("MarketDataService/StreamBars", {"symbols": ["NOBODY"]}, "INSTRUMENT_NOT_FOUND"),
+        ("MarketDataService/ComputeIndicator", {"symbol": "NOBODY"}, "INSTRUMENT_NOT_FOUND"),
+        ("MarketDataService/ComputeIndicator", {"indicator": "NOTHING"}, "INDICATOR_NOT_FOUND"),
+        ("MarketDataService/ComputeIndicator", {"provider": "nobody"}, "PROVIDER_NOT_FOUND"),
+        ("MarketDataService/StartBackfill", {"symbols": ["NOBODY"]}, "INSTRUMENT_NOT_FOUND"),
+        ("MarketDataService/StartBackfill", {"provider": "nobody"}, "PROVIDER_NOT_FOUND"),
+        ("MarketDataService/GetBackfill", {}, "BACKFILL_NOT_FOUND"),
+        ("MarketDataService/StreamBackfill", {}, "BACKFILL_NOT_FOUND"),
+        ("MarketDataService/CancelBackfill", {}, "BACKFILL_NOT_FOUND"),
+        ("MarketDataService/ResumeBackfill", {}, "BACKFILL_NOT_FOUND"),
         *(
             (name, {"provider": "nobody"}, "PROVIDER_NOT_FOUND")
             for name in with_field("provider")
