@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from application.market_data.board_settings import BoardSettings
 from application.market_data.known_instruments import KnownInstruments
@@ -17,20 +17,13 @@ from application.market_data.quote_watch import QuoteWatch
 from application.market_data.shared_requests import SharedRequests
 from application.market_data.source import Source
 from application.ports.clock import Clock
-from application.ports.market_data import DataKind, LatestQuotes, MarketData
+from application.ports.market_data import DataKind, InMemory, LatestQuotes, MarketData
 from application.ports.quote_cache import QuoteCache, ReceivedQuote
 from domain.errors import DomainError, Unavailable
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import Quote, TopOfBook
 
 _log = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class ShowsInMemory(Protocol):
-    """A provider whose newest quotes need no asking."""
-
-    in_memory: LatestQuotes
 
 
 class ProviderQuotes:
@@ -164,7 +157,7 @@ class ProviderQuotes:
         """Take the provider as it was opened elsewhere."""
         if self._data is None:
             self._data = data
-            if isinstance(data, ShowsInMemory):
+            if isinstance(data, InMemory):
                 self.in_memory = data.in_memory
                 self._opened(data.in_memory)
         return data

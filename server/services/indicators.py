@@ -1,13 +1,11 @@
 """The RPCs of MarketDataService that are about indicators."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Final
 
 from application.market_data.indicator_desk import IndicatorDesk
 from application.market_data.market import Market
 from application.market_data.queries.compute_indicator_query import ComputeIndicator, IndicatorRows
-from application.market_data.queries.list_bars_query import BarsPlace
 from application.market_data.queries.list_indicators_query import ListIndicators
 from application.ports.indicators import Indicators
 from quantmesh.marketdata.v1 import indicator_pb2, indicator_query_pb2
@@ -15,7 +13,8 @@ from server.interceptors.handlers import Context
 from server.mapping.common import from_optional_timestamp
 from server.mapping.indicators import from_inputs, from_parameters, to_indicator, to_row
 from server.mapping.instruments import ADJUSTMENT_OF, INTERVAL_OF
-from server.paging import InvalidPageToken, page_of
+from server.paging import page_of
+from server.services.market_data_queries import bars_place
 
 _SIZE: Final = 1_000
 _ROWS_A_TURN: Final = 250
@@ -49,7 +48,7 @@ class IndicatorQueries:
             inputs=from_inputs(request.inputs),
             start=from_optional_timestamp(request, "start_time"),
             end=from_optional_timestamp(request, "end_time"),
-            place=_place(page.key),
+            place=bars_place(page.key),
             provider=request.provider,
             adjustment=ADJUSTMENT_OF[request.adjustment],
             extended_hours=request.extended_hours,
@@ -72,13 +71,3 @@ async def _rows(found: IndicatorRows) -> list[indicator_pb2.IndicatorRow]:
         made += map(to_row, found.bars[first : first + len(values)], values)
         await asyncio.sleep(0)
     return made
-
-
-def _place(key: str) -> BarsPlace | None:
-    if not key:
-        return None
-    try:
-        after, end = (datetime.fromisoformat(part).astimezone(UTC) for part in key.split("/"))
-    except ValueError:
-        raise InvalidPageToken from None
-    return BarsPlace(after, end)

@@ -117,7 +117,7 @@ class MarketDataQueries:
             size=page.size,
             start=from_optional_timestamp(request, "start_time"),
             end=from_optional_timestamp(request, "end_time"),
-            place=_bars_place(page.key),
+            place=bars_place(page.key),
             provider=request.provider,
             adjustment=ADJUSTMENT_OF[request.adjustment],
             extended_hours=request.extended_hours,
@@ -160,7 +160,8 @@ def _max_age(request: Any) -> timedelta | None:
     return timedelta(seconds=age.seconds, microseconds=age.nanos / 1_000)
 
 
-def _bars_place(key: str) -> BarsPlace | None:
+def bars_place(key: str) -> BarsPlace | None:
+    """Where a page of bars ended, by the key of its token; raises InvalidPageToken for one that is none."""
     if not key:
         return None
     try:
