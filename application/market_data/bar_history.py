@@ -1,12 +1,14 @@
 """The bars before a moment, as many as asked for, whatever silence lies between them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from application.market_data.bar_ranges import EARLIEST, BarSeries, longest
 from application.market_data.market_hours import sessions_from
+from application.ports.market_data import FetchedBars
 from domain.market_data.bar import Bar, BarInterval
+from domain.market_data.bar_calendar import Span
 
 _PAGE = 5_000
 """So many bars are in memory at a time."""
@@ -15,18 +17,18 @@ _SAMPLE = timedelta(days=28)
 _LEAP = 8
 
 
-async def pages(series: BarSeries, start: datetime, end: datetime) -> AsyncIterator[Sequence[Bar]]:
+async def pages(series: BarSeries, start: datetime, end: datetime) -> AsyncIterator[FetchedBars]:
     """All bars that open in [start, end), oldest first."""
     while start < end:
-        page = (await series.between(start, end, _PAGE)).bars
-        if page:
+        page = await series.between(start, end, _PAGE)
+        if page.bars or page.invalid:
             yield page
-            start = page[-1].open_time + _INSTANT
-        if len(page) < _PAGE:
+        if len(page.bars) < _PAGE:
             return
+        start = page.bars[-1].open_time + _INSTANT
 
 
-async def pages_back(series: BarSeries, end: datetime, count: int) -> AsyncIterator[Sequence[Bar]]:
+async def pages_back(series: BarSeries, end: datetime, count: int) -> AsyncIterator[FetchedBars]:
     """The last `count` bars that open before `end`: the newest page first, each page with its oldest bar first.
 
     It walks back to where time begins: a shorter walk could end in a silence, or not, by where it started.
@@ -34,9 +36,11 @@ async def pages_back(series: BarSeries, end: datetime, count: int) -> AsyncItera
     step = min(count, _PAGE) * _spacing(series, end)
     while count > 0 and end > EARLIEST:
         start = end - min(step, end - EARLIEST)
-        block = [bar async for page in pages(series, start, end) for bar in page]
+        read = [page async for page in pages(series, start, end)]
+        block = [bar for page in read for bar in page.bars]
+        if read:
+            yield FetchedBars(block[-count:], [span for page in read for span in page.invalid])
         if block:
-            yield block[-count:]
             count -= len(block)
             step = min(max(count, 1), _PAGE) * max((end - start) / len(block), longest(series.interval))
         else:
@@ -44,12 +48,14 @@ async def pages_back(series: BarSeries, end: datetime, count: int) -> AsyncItera
         end = start
 
 
-async def newest(series: BarSeries, end: datetime, count: int) -> list[Bar]:
+async def newest(series: BarSeries, end: datetime, count: int) -> FetchedBars:
     """The last `count` bars that open before `end`, oldest first."""
     found: list[Bar] = []
+    invalid: list[Span] = []
     async for page in pages_back(series, end, count):
-        found[:0] = page
-    return found
+        found[:0] = page.bars
+        invalid[:0] = page.invalid
+    return FetchedBars(found, invalid)
 
 
 def _spacing(series: BarSeries, at: datetime) -> timedelta:

@@ -1,10 +1,9 @@
-"""Bars that are asked for by something other than a start: the newest ones, and the one that is running."""
+"""All bars of one kind of one instrument, and the one of them that is running."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from application.market_data.market import Market
-from application.market_data.market_hours import last_session_before
 from application.market_data.source import Source
 from application.ports.market_data import BarRequest, FetchedBars
 from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
@@ -12,7 +11,6 @@ from domain.market_data.trading_hours import TradingHours
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(microseconds=1)
-_LONGEST_SILENCE = timedelta(days=62)
 _LONGEST_PERIODS = {
     BarInterval.DAY_1: timedelta(days=1),
     BarInterval.WEEK_1: timedelta(days=7),
@@ -47,29 +45,6 @@ class BarSeries:
         request = BarRequest(self.source.symbol, self.interval, start, end, limit, self.adjustment, self.extended_hours)
         return await self.market.catalogue.bars(self.source, request)
 
-    async def newest(self, end: datetime, count: int) -> FetchedBars:
-        """The last `count` bars that open before `end`, oldest first.
-
-        A provider is asked for ranges, so this walks back in steps that can hold what is still missing, from
-        session to session, and ends where so long a span is empty that nothing can lie before it.
-        """
-        found: list[Bar] = []
-        invalid: list[tuple[datetime, datetime]] = []
-        asked = count
-        while len(found) < count and end > EARLIEST:
-            asked = max(asked, count - len(found))
-            start = max(EARLIEST, end - asked * longest(self.interval))
-            page = await self.between(start, end, count + asked)
-            invalid[:0] = page.invalid
-            if page.bars:
-                found[:0] = page.bars
-                end, asked = start, count - len(found)
-            elif end - start >= _LONGEST_SILENCE:
-                break
-            else:
-                end, asked = self._last_trading(start), 2 * asked
-        return FetchedBars(found[-count:], invalid)
-
     async def running(self) -> Bar | None:
         """The bar that is not over yet; None when none is running, or nothing has traded in it."""
         now = self.market.clock.now()
@@ -79,8 +54,3 @@ class BarSeries:
     def covers(self, bar: Bar) -> bool:
         """Whether the bar, which a provider pushed, opened in the hours of the series."""
         return self.interval.fixed_length is None or self.hours.session_at(bar.open_time) is not None
-
-    def _last_trading(self, before: datetime) -> datetime:
-        """`before`, or the close of the last session where the market was closed then."""
-        session = last_session_before(self.hours, before)
-        return before if session is None else min(before, session.close)

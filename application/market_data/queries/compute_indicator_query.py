@@ -72,7 +72,7 @@ class ComputeIndicator:
 
     async def _bars(self, series: BarSeries, end: datetime) -> Sequence[Bar]:
         if self.start is None:
-            return await newest(series, end, self.size)
+            return (await newest(series, end, self.size)).bars
         start = self.place.after + _INSTANT if self.place else self.start
         return (await series.between(start, end, self.size + 1)).bars
 
@@ -92,7 +92,7 @@ class _Reader:
             await self._read_back(columns, cell, depth)
         before_cell = len(columns)
         async for page in pages(self.series, cell, bars[0].open_time):
-            await self.desk.run(columns.append, page)
+            await self.desk.run(columns.append, page.bars)
             if depth is None:
                 self._require_few(columns)
         first = len(columns)
@@ -110,7 +110,7 @@ class _Reader:
         blocks: list[BarColumns] = []
         async for page in pages_back(self.series, end, min(depth, MOST_HISTORY + 1)):
             blocks.append(self._columns())
-            await self.desk.run(blocks[-1].append, page)
+            await self.desk.run(blocks[-1].append, page.bars)
         columns.join(reversed(blocks))
         self._require_few(columns)
 

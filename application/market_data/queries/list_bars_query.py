@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from application.market_data.bar_gaps import BarGap, GapReason, gap_at_end, gap_at_start, gaps_between, invalid_gaps
+from application.market_data.bar_history import newest
 from application.market_data.bar_ranges import BarSeries
 from application.market_data.market import Market
 from application.ports.market_data import FetchedBars
@@ -61,9 +62,9 @@ class ListBars:
         series = BarSeries(market, source, self.interval, self.adjustment, self.extended_hours)
         end = self.place.end if self.place else self.end or market.clock.now()
         if self.start is None:
-            newest = await series.newest(end, self.size)
-            gaps = await self._gaps(series, newest.bars, end)
-            return self._found(series, newest, gaps, end)
+            found = await newest(series, end, self.size)
+            gaps = await self._gaps(series, found.bars, end)
+            return self._found(series, found, gaps, end)
         start = self.place.after + _INSTANT if self.place else self.start
         found = await series.between(start, end, self.size + 1)
         page = found.bars[: self.size]
@@ -92,7 +93,7 @@ class ListBars:
         gap = gap_at_start(series.hours, self.interval, start, first)
         if gap is None:
             return []
-        if self.place is None and not (await series.newest(start, 1)).bars:
+        if self.place is None and not (await newest(series, start, 1)).bars:
             gap = replace(gap, reason=GapReason.OUTSIDE_HISTORY)
         return [gap]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from application.market_data.bar_history import newest
 from application.market_data.bar_ranges import BarSeries, longest
 from application.market_data.market import Market
 from application.market_data.market_hours import expected_open
@@ -142,8 +143,9 @@ class SizePositionHandler:
     async def _average_true_range(self, symbol: str, period: int, interval: BarInterval) -> Decimal:
         source = await self._market.source(symbol)
         source.require_bars(interval, PriceAdjustment.RAW, False)
-        newest = await BarSeries(self._market, source, interval).newest(self._market.clock.now(), _WARM_UP * period + 1)
-        bars = [bar for bar in newest.bars if not bar.partial]
+        series = BarSeries(self._market, source, interval)
+        read = await newest(series, self._market.clock.now(), _WARM_UP * period + 1)
+        bars = [bar for bar in read.bars if not bar.partial]
         average = average_true_range(bars, period) if len(bars) >= period else ZERO
         if not average:
             raise _no_average(symbol, f"{len(bars)} bars of {interval.value} do not give an average over {period}")

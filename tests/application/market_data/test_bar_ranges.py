@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from application.market_data.bar_history import newest
 from application.market_data.bar_ranges import EARLIEST, BarSeries
 from application.market_data.market import Market
 from application.ports.market_data import BarRequest
@@ -20,7 +21,7 @@ async def series_of(market: Market, interval: BarInterval) -> BarSeries:
 @pytest.mark.parametrize("now", [FRIDAY_NOON, MONDAY_NIGHT], ids=["open", "closed"])
 async def test_the_newest_bars_are_the_last_of_all_bars(now: datetime, interval: BarInterval, count: int) -> None:
     _, provider, market = simulated(now)
-    bars = (await (await series_of(market, interval)).newest(now, count)).bars
+    bars = (await newest(await series_of(market, interval), now, count)).bars
     assert len(bars) == count
     assert bars == (await provider.bars(BarRequest("AAPL", interval, bars[0].open_time, now, 2 * count))).bars
 
@@ -28,7 +29,7 @@ async def test_the_newest_bars_are_the_last_of_all_bars(now: datetime, interval:
 async def test_where_there_is_less_history_all_of_it_is_given() -> None:
     _, provider, market = simulated(datetime(2000, 2, 1, tzinfo=UTC))
     end = datetime(2000, 2, 1, tzinfo=UTC)
-    bars = (await (await series_of(market, BarInterval.DAY_1)).newest(end, 1_000)).bars
+    bars = (await newest(await series_of(market, BarInterval.DAY_1), end, 1_000)).bars
     assert bars == (await provider.bars(BarRequest("AAPL", BarInterval.DAY_1, EARLIEST, end, 1_000))).bars
     assert 15 < len(bars) < 25
 
@@ -37,7 +38,7 @@ async def test_before_all_history_there_is_nothing() -> None:
     _, _, market = simulated()
     end = datetime(1990, 1, 1, tzinfo=UTC)
     for interval in (BarInterval.MINUTE_1, BarInterval.MONTH_1):
-        assert (await (await series_of(market, interval)).newest(end, 10)).bars == []
+        assert (await newest(await series_of(market, interval), end, 10)).bars == []
 
 
 @pytest.mark.parametrize("interval", [each for each in BarInterval if each is not BarInterval.SECOND_1])
