@@ -104,6 +104,7 @@ def _spoils_of(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]
 
 def _spoiled_maps(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Spoil]]:
     """Keys are text, values text or of an enum."""
+    assert field.message_type is not None
     value_field = field.message_type.fields_by_name["value"]
     value: Any = "1" if value_field.enum_type is None else 1
     yield "too many", _with_pairs(field, {f"k{number}": value for number in range(rules.max_pairs + 1)})
