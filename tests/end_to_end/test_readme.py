@@ -125,7 +125,7 @@ def _with_ids(command: Sequence[str], given: Mapping[str, str]) -> list[str]:
 
 
 def _never_ends(command: Sequence[str]) -> bool:
-    return re.search(r"/(Stream\w+|Subscribe)$", command[-1]) is not None
+    return re.search(r"/(Stream(?!Backfill)\w+|Subscribe)$", command[-1]) is not None
 
 
 def _run(command: Sequence[str], address: str, seconds: int) -> subprocess.CompletedProcess[str]:
