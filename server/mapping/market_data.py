@@ -1,6 +1,6 @@
 """Quotes, trades, order books and bars, and the messages of their streams."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -89,22 +89,32 @@ def _level(level: PriceLevel) -> quote_pb2.OrderBookLevel:
 
 
 def to_bar(bar: Bar, provider: str) -> bar_pb2.Bar:
-    return bar_pb2.Bar(
-        symbol=bar.symbol,
-        interval=INTERVALS[bar.interval],
-        open_time=to_timestamp(bar.open_time),
-        close_time=to_timestamp(bar.close_time),
-        open=plain(bar.open),
-        high=plain(bar.high),
-        low=plain(bar.low),
-        close=plain(bar.close),
-        volume=plain(bar.volume),
-        partial=bar.partial,
-        trade_count=bar.trade_count,
-        vwap=None if bar.vwap is None else plain(bar.vwap),
-        adjustment=ADJUSTMENTS[bar.adjustment],
-        provider=provider,
-    )
+    return bar_pb2.Bar(**_bar_fields(bar, provider))
+
+
+def add_bars(into: Any, bars: Iterable[Bar], provider: str) -> None:
+    """Make each of `bars` in the repeated field `into`: what is made outside of it is copied."""
+    for bar in bars:
+        into.add(**_bar_fields(bar, provider))
+
+
+def _bar_fields(bar: Bar, provider: str) -> dict[str, Any]:
+    return {
+        "symbol": bar.symbol,
+        "interval": INTERVALS[bar.interval],
+        "open_time": to_timestamp(bar.open_time),
+        "close_time": to_timestamp(bar.close_time),
+        "open": plain(bar.open),
+        "high": plain(bar.high),
+        "low": plain(bar.low),
+        "close": plain(bar.close),
+        "volume": plain(bar.volume),
+        "partial": bar.partial,
+        "trade_count": bar.trade_count,
+        "vwap": None if bar.vwap is None else plain(bar.vwap),
+        "adjustment": ADJUSTMENTS[bar.adjustment],
+        "provider": provider,
+    }
 
 
 def to_gap(gap: BarGap) -> bar_pb2.BarGap:

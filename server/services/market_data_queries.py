@@ -1,7 +1,6 @@
 """The RPCs of MarketDataService that answer once."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,9 +12,7 @@ from application.market_data.queries.list_bars_query import BarsPlace, ListBars
 from application.market_data.queries.list_instruments_query import ListInstruments
 from application.market_data.queries.list_providers_query import ListProviders
 from application.market_data.queries.search_instruments_query import SearchInstruments
-from domain.market_data.bar import Bar
 from quantmesh.marketdata.v1 import (
-    bar_pb2,
     instrument_query_pb2,
     market_data_query_pb2,
     provider_pb2,
@@ -24,7 +21,7 @@ from quantmesh.marketdata.v1 import (
 from server.interceptors.handlers import Context
 from server.mapping.common import from_optional_timestamp
 from server.mapping.instruments import ADJUSTMENT_OF, ASSET_CLASS_OF, INTERVAL_OF, STATUS_OF, to_instrument, to_provider
-from server.mapping.market_data import to_bar, to_failure, to_gap, to_order_book, to_quote
+from server.mapping.market_data import add_bars, to_failure, to_gap, to_order_book, to_quote
 from server.paging import InvalidPageToken, page_of
 
 _SEARCH_SIZE: Final = 50
@@ -124,24 +121,18 @@ class MarketDataQueries:
         )
         found = await query.answer(self._market)
         bars, next_page_token = page.cut(found.bars, lambda bar: f"{bar.open_time.isoformat()}/{found.end.isoformat()}")
-        return market_data_query_pb2.ListBarsResponse(
-            bars=await _bars(bars, found.provider), next_page_token=next_page_token, gaps=map(to_gap, found.gaps)
-        )
+        response = market_data_query_pb2.ListBarsResponse(next_page_token=next_page_token, gaps=map(to_gap, found.gaps))
+        # In parts: others want to be served as well.
+        for first in range(0, len(bars), _BARS_A_TURN):
+            add_bars(response.bars, bars[first : first + _BARS_A_TURN], found.provider)
+            await asyncio.sleep(0)
+        return response
 
     async def ListProviders(
         self, request: provider_pb2.ListProvidersRequest, context: Context
     ) -> provider_pb2.ListProvidersResponse:
         views = ListProviders().answer(self._market)
         return provider_pb2.ListProvidersResponse(providers=map(to_provider, views))
-
-
-async def _bars(bars: Sequence[Bar], provider: str) -> list[bar_pb2.Bar]:
-    """The bars as messages, made in parts: others want to be served as well."""
-    made: list[bar_pb2.Bar] = []
-    for first in range(0, len(bars), _BARS_A_TURN):
-        made += [to_bar(bar, provider) for bar in bars[first : first + _BARS_A_TURN]]
-        await asyncio.sleep(0)
-    return made
 
 
 def _quote(found: QuoteFound) -> quote_pb2.Quote:

@@ -51,8 +51,13 @@ class Bench:
         shutil.rmtree(folder)
 
     @contextmanager
-    def pair(self, database: str | None = None) -> Iterator[Pair]:
-        with self.empty_folder() as folder, echo_server(folder) as echo, trading_server(folder, database) as started:
+    def pair(self, database: str | None = None, config: str = "") -> Iterator[Pair]:
+        """`config` is the settings of ours, in TOML."""
+        with (
+            self.empty_folder() as folder,
+            echo_server(folder) as echo,
+            trading_server(folder, database, config) as started,
+        ):
             yield Pair(echo, *started, folder)
 
     def take_turns(self, name: str, echo: Callable[[], T], ours: Callable[[], U]) -> tuple[list[T], list[U]]:

@@ -38,20 +38,26 @@ from quantmesh.type.v1.time_in_force_pb2 import TIME_IN_FORCE_GTC
 MessageT = TypeVar("MessageT", bound=Message)
 
 SERVICE: Final = "quantmesh.trading.v1.OrderService"
+MARKET_DATA: Final = "quantmesh.marketdata.v1.MarketDataService"
 SYMBOL: Final = "BTC/USD"
 RESTING_PRICE: Final = "1000"
 QUANTITY: Final = "0.001"
 _LOTS, _LOT = Decimal(QUANTITY), Decimal("0.00001")
 
 
-def path_of(method: str) -> str:
-    return f"/{SERVICE}/{method}"
+def path_of(method: str, service: str = SERVICE) -> str:
+    return f"/{service}/{method}"
 
 
 STREAM_FILLS: Final = path_of("StreamFills")
 STREAM_ORDER_EVENTS: Final = path_of("StreamOrderEvents")
 ORDER_SESSION: Final = path_of("OrderSession")
+STREAM_QUOTES: Final = path_of("StreamQuotes", MARKET_DATA)
+STREAM_TRADES: Final = path_of("StreamTrades", MARKET_DATA)
+LIST_BARS: Final = path_of("ListBars", MARKET_DATA)
 PUBLISH: Final = "/benchmarks.Echo/Publish"
+BARS: Final = "/benchmarks.Bare/Bars"
+BLOCKS: Final = "/benchmarks.Bare/Blocks"
 OPENED: Final = OrderSessionResponse(opened=SessionOpened(session_id="echo")).SerializeToString()
 DONE: Final = OrderSessionResponse(
     done=CommandDone(order=Order(reject_text="as long as ours " * 16))

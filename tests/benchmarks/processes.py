@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -117,9 +117,11 @@ class ServerProcess:
 
 
 @contextmanager
-def echo_server(folder: Path) -> Iterator[ServerProcess]:
+def bare_server(module: str, folder: Path, *arguments: str) -> Iterator[ServerProcess]:
+    """One of the yardsticks, a module of this folder that takes its port and `arguments`; its log is in `folder`."""
     port = free_port()
-    server = ServerProcess(["tests.benchmarks.echo_server", str(port)], f"127.0.0.1:{port}", folder / "echo.log")
+    command = [f"tests.benchmarks.{module}", str(port), *arguments]
+    server = ServerProcess(command, f"127.0.0.1:{port}", folder / f"{module}.log")
     try:
         server.wait_until_open()
         yield server
@@ -127,11 +129,21 @@ def echo_server(folder: Path) -> Iterator[ServerProcess]:
         server.stop()
 
 
+def echo_server(folder: Path) -> AbstractContextManager[ServerProcess]:
+    return bare_server("echo_server", folder)
+
+
 @contextmanager
-def trading_server(folder: Path, database: str | None = None) -> Iterator[tuple[ServerProcess, grpc.Channel]]:
-    """`quantmesh serve` with its data in `folder`, or in `database`; ready, with a channel to it."""
-    address = f"127.0.0.1:{free_port()}"
-    command = ["server", "serve", "--listen", address, "--data-dir", str(folder)]
+def trading_server(
+    folder: Path, database: str | None = None, config: str = ""
+) -> Iterator[tuple[ServerProcess, grpc.Channel]]:
+    """`quantmesh serve` with its data in `folder`, or in `database`; ready, with a channel to it.
+
+    `config` is its settings, in TOML.
+    """
+    address, settings = f"127.0.0.1:{free_port()}", folder / "quantmesh.toml"
+    settings.write_text(config)
+    command = ["server", "serve", "--listen", address, "--data-dir", str(folder), "--config", str(settings)]
     if database is not None:
         command += ["--database", database]
     server = ServerProcess(command, address, folder / "server.log")

@@ -1,4 +1,4 @@
-"""`make bench`: how fast quantmesh is, each figure as a ratio to a bare grpc.aio echo in the same run.
+"""`make bench`: how fast quantmesh is, each figure as a ratio to a yardstick in the same run, mostly a bare echo.
 
     .venv/bin/python tests/benchmarks/run.py [--only NAME ...] [--rounds N] [--quick]
 
@@ -17,7 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import bulk, fan_out, place_order, rules, stalled, start_up
+from tests.benchmarks import bars, bulk, fan_out, indicators, place_order, rules, stalled, start_up, ticks
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.ghz import Ghz, find_ghz
 from tests.benchmarks.processes import ROOT, BenchmarkFailed, PartMissing
@@ -31,8 +31,12 @@ _BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "alone": place_order.alone,
     "batches": bulk.in_batches,
     "sessions": bulk.in_sessions,
-    "fan-out": fan_out.to_a_thousand,
+    "fan-out": fan_out.fills_to_a_thousand,
+    "quotes": fan_out.quotes_to_a_thousand,
     "stalled": stalled.one_of_a_hundred,
+    "bars": bars.of_many_minutes,
+    "ticks": ticks.of_a_day,
+    "indicators": indicators.over_many_bars,
     "rules": rules.of_a_whole_profile,
     "start-up": start_up.after_a_million_orders,
 }

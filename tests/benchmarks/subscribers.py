@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from google.protobuf.message import Message
@@ -21,15 +21,19 @@ class Subscribers:
         self._clients = clients
         self._count = count
 
-    def receipts(self) -> Mapping[bytes, Sequence[int]]:
-        """Ends them. For each message when it came, in nanoseconds since 1970, sorted; each came to all of them."""
+    def receipts(self, of: Container[bytes] | None = None) -> Mapping[bytes, Sequence[int]]:
+        """Ends them. For each message when it came, in nanoseconds since 1970, sorted; each came to all of them.
+
+        `of` are the messages to look at, when others came to some of them only.
+        """
         time.sleep(_ARRIVING_SECONDS)
         for client in self._clients:
             client.tell()
         receipts: defaultdict[bytes, list[int]] = defaultdict(list)
         for client in self._clients:
             for message, times in client.result().items():
-                receipts[bytes.fromhex(message)] += times
+                if of is None or bytes.fromhex(message) in of:
+                    receipts[bytes.fromhex(message)] += times
         for times in receipts.values():
             if len(times) != self._count:
                 raise BenchmarkFailed(f"a message came {len(times)} times to {self._count} subscribers")

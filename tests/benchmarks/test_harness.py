@@ -1,23 +1,51 @@
 """The harness itself, on the echo: that it loads, counts and reports. Nothing here asserts a speed."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import grpc
 import pytest
 from rich.console import Console
 
+from adapters.persistence.market_store import open_market_store
+from application.ports.bar_store import SeriesKey, Stretch
+from domain.market_data.bar import Bar as KeptBar
+from domain.market_data.bar import BarInterval, PriceAdjustment
+from quantmesh.marketdata.v1.bar_pb2 import Bar
+from quantmesh.marketdata.v1.market_data_stream_pb2 import StreamQuotesResponse
+from quantmesh.marketdata.v1.quote_pb2 import Quote
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
-from quantmesh.trading.v1.order_stream_pb2 import StreamFillsRequest
-from tests.benchmarks.contract import PUBLISH, STREAM_FILLS, WELCOME, placements, read_messages, write_messages
+from quantmesh.trading.v1.order_stream_pb2 import StreamFillsRequest, StreamFillsResponse
+from quantmesh.type.v1.stream_pb2 import Heartbeat
+from tests.benchmarks import ticks
+from tests.benchmarks.contract import (
+    BARS,
+    BLOCKS,
+    PUBLISH,
+    STREAM_FILLS,
+    STREAM_QUOTES,
+    STREAM_TRADES,
+    WELCOME,
+    placements,
+    read_messages,
+    write_messages,
+)
 from tests.benchmarks.ghz import Ghz
-from tests.benchmarks.processes import BenchmarkFailed, ServerProcess, echo_server
+from tests.benchmarks.processes import BenchmarkFailed, ServerProcess, bare_server, echo_server
 from tests.benchmarks.report import Row, table, write
 from tests.benchmarks.subscribers import subscribed
+from tests.benchmarks.workers import workers
 from tests.support.parts import program
 
 CALLS = 200
+START = datetime(2025, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +91,90 @@ def test_each_subscriber_notes_when_it_had_what_was_published(echo: ServerProces
     assert message == WELCOME
     assert len(times) == 6
     assert began < times[0] <= times[-1]
+
+
+def test_only_the_messages_that_are_looked_at_must_have_come_to_all(echo: ServerProcess) -> None:
+    late = StreamFillsResponse(heartbeat=Heartbeat(sequence=2)).SerializeToString()
+    shape = {"clients": 1, "streams": 1, "channels": 1}
+    with grpc.insecure_channel(echo.address) as channel:
+        publish: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PUBLISH)
+        with subscribed(echo.address, STREAM_FILLS, StreamFillsRequest(), **shape) as subscribers:
+            for message in (late, late, WELCOME):
+                publish(message)
+                time.sleep(0.1)
+            receipts = subscribers.receipts(of={WELCOME})
+    assert list(receipts) == [WELCOME]
+
+
+def test_the_bare_server_streams_the_bars_that_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "marketdata.db"
+    asyncio.run(_keep(file, 700))
+    with bare_server("bare_bars", tmp_path, str(file)) as server:
+        for path in (BARS, BLOCKS):
+            with workers("bar_client", [(server.address, path, "")]) as [client]:
+                client.tell()
+                ran = client.result()
+            last = Bar.FromString(bytes.fromhex(ran["last"]))
+            assert ran["bars"] == 700
+            assert (last.symbol, last.close, last.provider) == ("BTC/USD", "799", "simulated")
+            assert last.close_time.ToDatetime(UTC) == START + 700 * MINUTE
+
+
+async def _keep(file: Path, count: int) -> None:
+    store = await open_market_store(f"sqlite:///{file}")
+    bars = [_bar(START + number * MINUTE, Decimal(100 + number)) for number in range(count)]
+    series = SeriesKey("simulated", "1", "BTC/USD", BarInterval.MINUTE_1, PriceAdjustment.RAW, False, "")
+    await store.bars.keep(series, [Stretch(START, START + count * MINUTE, bars)])
+    await store.close()
+
+
+def _bar(at: datetime, price: Decimal) -> KeptBar:
+    return KeptBar(
+        symbol="BTC/USD",
+        interval=BarInterval.MINUTE_1,
+        open_time=at,
+        close_time=at + MINUTE,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=Decimal(1),
+        trade_count=7,
+    )
+
+
+def test_the_recorded_day_is_in_order_and_whole(tmp_path: Path) -> None:
+    assert ticks.record(tmp_path, 400) == {STREAM_QUOTES: 320, STREAM_TRADES: 80}
+    for folder, rows in (("quotes", 80), ("trades", 20)):
+        files = sorted(path.name for path in (tmp_path / folder).iterdir())
+        assert files == ["BTC_USDT.csv", "ETH_USDT.csv", "SOL_USDT.csv", "XRP_USDT.csv"]
+        lines = (tmp_path / folder / files[0]).read_text().splitlines()
+        times = [int(line.partition(",")[0]) for line in lines[1:]]
+        assert len(times) == rows
+        assert times == sorted(times)
+        assert times[-1] - times[0] < 86_400_000_000
+
+
+def test_a_reader_of_ticks_counts_those_that_were_merged() -> None:
+    def quotes(_request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
+        yield StreamQuotesResponse(heartbeat=Heartbeat()).SerializeToString()
+        for merged in (0, 2):
+            yield StreamQuotesResponse(quote=Quote(merged_count=merged)).SerializeToString()
+
+    _, service, method = STREAM_QUOTES.split("/")
+    server = grpc.server(ThreadPoolExecutor())
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_stream_rpc_method_handler(quotes)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with workers("tick_client", [(f"127.0.0.1:{port}", STREAM_QUOTES, "")]) as [reader]:
+        time.sleep(0.5)
+        reader.tell()
+        count = reader.result()
+    server.stop(None)
+    assert count["ticks"] == 4
+    assert 0 < count["first"] <= count["last"]
+    assert "StatusCode.OK" in count["said"][0]
 
 
 def test_a_row_compares_each_round_with_its_own_yardstick(tmp_path: Path) -> None:

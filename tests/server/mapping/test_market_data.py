@@ -1,5 +1,6 @@
 """Every kind of update has a message, and what many streams send is made once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from application.market_data.subscriber import Delivery
 from application.market_data.topics import Channel, Item, Topic, Update, UpstreamNews, UpstreamState
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.quote import OrderBook, PriceLevel, Quote, Trade
-from quantmesh.marketdata.v1 import bar_pb2, market_data_stream_pb2, subscription_pb2
+from quantmesh.marketdata.v1 import bar_pb2, market_data_query_pb2, market_data_stream_pb2, subscription_pb2
 from server.mapping import market_data as mapping
 from server.mapping.common import to_timestamp
 from server.mapping.instruments import INTERVALS
@@ -57,6 +58,14 @@ def test_numbers_are_plain_decimals_and_times_are_the_markets_own() -> None:
     assert (bar.high, bar.volume, bar.trade_count, bar.partial) == ("2.5", "1000", 12, True)
     assert (bar.open_time, bar.close_time) == (to_timestamp(NOW), to_timestamp(LATER))
     assert not bar.HasField("vwap")
+
+
+def test_bars_of_a_page_are_the_messages_that_a_stream_sends() -> None:
+    page = market_data_query_pb2.ListBarsResponse()
+    whole = replace(BAR, partial=False, vwap=D("1.50"))
+    mapping.add_bars(page.bars, [BAR, whole], "simulated")
+    assert list(page.bars) == [sent(BAR).bar, sent(whole).bar]
+    assert page.bars[1].vwap == "1.5"
 
 
 def test_news_of_a_break_has_no_gap_yet_and_news_of_the_return_has() -> None:
