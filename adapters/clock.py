@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 
 class _LoopClock(ABC):
@@ -56,10 +57,13 @@ class _LoopTimer:
             self._callback()
 
 
+_utc_now = partial(datetime.now, UTC)
+
+
 class SystemClock(_LoopClock):
     """The machine's clock. When that is set back, this one goes on from where it was, and stays ahead."""
 
-    def __init__(self, wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, wall_clock: Callable[[], datetime] = _utc_now) -> None:
         self._wall_clock = wall_clock
         self._last = wall_clock()
         self._ahead = timedelta(0)

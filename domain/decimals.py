@@ -35,7 +35,9 @@ def round_down(value: Decimal, step: Decimal) -> Decimal:
 
 def plain(value: Decimal) -> str:
     """`value` as a decimal string without an exponent and without trailing zeros: the wire's form."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:  # rare, and str is twice as fast as format
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

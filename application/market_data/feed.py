@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from application.market_data.bar_ranges import BarSeries, longest
+from application.market_data.bar_ranges import EARLIEST, BarSeries, longest
 from application.market_data.market import Market
 from application.market_data.source import Source
 from application.market_data.subscriber import Subscriber
@@ -46,6 +46,7 @@ class Feed:
         self._newest = self._known()
         self._broke: datetime | None = None
         self._complete_until = market.clock.now()
+        self._given_until = EARLIEST
         self.task = asyncio.create_task(self._run(), name=f"feed {_slot(topic)}")
 
     # -- subscribers ---------------------------------------------------------------------------------
@@ -102,6 +103,8 @@ class Feed:
                     self._publish(item)
                 opened = False
                 async for item in upstream(self._market, self._source, self._topic):
+                    if self._was_given(item):
+                        continue
                     if not opened:
                         await self._catch_up(item)
                         opened, wait = True, _FIRST_RETRY_SECONDS
@@ -118,9 +121,13 @@ class Feed:
             await self._market.clock.sleep(wait)
             wait = min(2 * wait, _LONGEST_RETRY_SECONDS)
 
+    def _was_given(self, item: Item) -> bool:
+        """A new connection may begin with bars of the old one, which tell nothing of what came in between."""
+        return isinstance(item, Bar) and not item.partial and item.close_time <= self._given_until
+
     def _take(self, item: Item) -> None:
         if isinstance(item, Bar) and not item.partial:
-            self._complete_until = item.close_time
+            self._complete_until = self._given_until = item.close_time
         elif isinstance(item, TopOfBook):
             self._market.board.offer(self._source.provider.name, item)
         self._publish(item)

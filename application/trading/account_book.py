@@ -16,7 +16,7 @@ from application.ports.journal import AccountSnapshot, Batch
 from application.ports.market_data import LatestQuotes
 from application.risk.controls import Controls
 from application.trading.look_alikes import LookAlikes
-from application.trading.resting_orders import RestingOrders
+from application.trading.resting_orders import STOPS, RestingOrders
 from application.trading.valuation import Valuation
 from domain.decimals import ZERO
 from domain.risk.aggregates.risk_profile import RiskProfile, stricter
@@ -252,10 +252,12 @@ class AccountBook:
             if order.group_id:
                 self.groups.setdefault(order.group_id, []).append(order.order_id)
         self.orders[order.order_id] = order
-        self._keep_open(before, order)
         if before is None or not _counts_alike(before, order):
+            self._keep_open(before, order)
             self._count(before, -1)
             self._count(order, 1)
+        elif order.terms.type in STOPS:
+            self.resting.keep(order)  # it may have triggered
         if order.group_id:
             self._keep_group(order.group_id)
         elif not order.is_open:
@@ -343,7 +345,7 @@ def open_amount(order: Order) -> tuple[Decimal, Decimal]:
 
 
 def _counts_alike(before: Order, after: Order) -> bool:
-    """Whether nothing that `exposure` looks at has changed, as at most reports."""
+    """Whether nothing that exposure and self-matches look at has changed, as at most reports."""
     return (
         before.terms is after.terms
         and before.filled_quantity is after.filled_quantity
@@ -351,4 +353,5 @@ def _counts_alike(before: Order, after: Order) -> bool:
         and before.reserve_price is after.reserve_price
         and before.is_open == after.is_open
         and before.held == after.held
+        and before.waits_for == after.waits_for
     )

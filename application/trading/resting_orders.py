@@ -12,7 +12,7 @@ from domain.trading.value_objects.order_type import OrderType, Side
 
 _ANY_PRICE = Decimal("Infinity")
 _SLACK = 64
-_STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _UNTRIGGERED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.UNKNOWN})
 
 
@@ -66,7 +66,7 @@ class RestingOrders:
 
         An order without a limit price reaches as far as `buffer`, a fraction, beyond the quote.
         """
-        if terms.type in _STOPS:
+        if terms.type in STOPS:
             return ""
         key = terms.symbol, Side.SELL if terms.side is Side.BUY else Side.BUY
         heap = self._best.get(key)
@@ -92,4 +92,4 @@ def _could_trade(order: Order) -> bool:
     """A stop that has not triggered rests nowhere yet."""
     if order.held or not order.is_open:
         return False
-    return order.terms.type not in _STOPS or order.state not in _UNTRIGGERED
+    return order.terms.type not in STOPS or order.state not in _UNTRIGGERED
