@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -36,8 +38,17 @@ def serve(settings: Settings, announce: Callable[[str], None], complain: Callabl
         return UNUSABLE_SETTINGS
     if fenced:
         complain("another server has taken over the database: this one has stopped")
-        return TAKEN_OVER
-    return OK
+    return _leave(TAKEN_OVER if fenced else OK)
+
+
+def _leave(status: int) -> int:
+    """At its end the interpreter waits for threads, and those of a mute vendor last until their own time-outs."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 async def _serve(settings: Settings, announce: Callable[[str], None]) -> bool:

@@ -1,5 +1,6 @@
 """What can be set, and from where: the command line before QUANTMESH_* in the environment before a TOML file."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -122,10 +123,20 @@ def group(name: str, into: type[T], values: Mapping[str, Any]) -> T:
     known = {field.name for field in fields(into)}  # type: ignore[arg-type]  # a dataclass
     for unknown in values.keys() - known:
         raise SettingsError(f"{name}.{unknown}: no such setting; there are {', '.join(sorted(known))}")
+    tables = {field.name for field in fields(into) if field.default_factory is dict}  # type: ignore[arg-type]  # the same
+    given = {key: _table(value) if key in tables else value for key, value in values.items()}
     try:
-        return TypeAdapter(into).validate_python(dict(values))
+        return TypeAdapter(into).validate_python(given)
     except ValidationError as error:
         raise SettingsError(_first_line(error, name)) from None
+
+
+def _table(value: object) -> object:
+    """In the environment, which has strings only, a table is written as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _toml(path: Path, *, required: bool) -> dict[str, Any]:

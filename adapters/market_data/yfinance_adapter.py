@@ -64,9 +64,10 @@ class YFinanceMarketData:
         bars: list[Bar] = []
         invalid: list[tuple[datetime, datetime]] = []
         listing = await self._listing(request.symbol)
-        begin = request.start
+        # One time for all chunks: they would never catch up with one that goes on while they are asked for.
+        begin, now = request.start, self._clock.now()
         while listing is not None and len(bars) < request.limit:
-            wanted = Wanted(request, listing, self._clock.now(), request.symbol in self._with_breaks)
+            wanted = Wanted(request, listing, now, request.symbol in self._with_breaks)
             chunk = wanted.chunk(begin)
             if chunk is None:
                 break

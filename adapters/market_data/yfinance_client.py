@@ -242,7 +242,7 @@ class YahooClient:
         if isinstance(error, OutOfTimeError):
             return unavailable(NAME, f"it did not answer within {self._settings.timeout_seconds:g} seconds")
         if answer is None:
-            return unavailable(NAME, f"it does not answer ({type(error).__name__})")
+            return unavailable(NAME, "it cannot be reached, or does not answer")
         if answer.too_many:
             now = self._clock.now()
             said = answer.retry_seconds(now)

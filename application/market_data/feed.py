@@ -18,7 +18,7 @@ from application.market_data.topics import (
     UpstreamNews,
     UpstreamState,
 )
-from application.market_data.upstreams import interval_of, present, upstream
+from application.market_data.upstreams import closing, interval_of, present, upstream
 from domain.errors import DomainError
 from domain.market_data.bar import Bar
 from domain.market_data.quote import TopOfBook
@@ -102,13 +102,14 @@ class Feed:
                 if item is not None:
                     self._publish(item)
                 opened = False
-                async for item in upstream(self._market, self._source, self._topic):
-                    if self._was_given(item):
-                        continue
-                    if not opened:
-                        await self._catch_up(item)
-                        opened, wait = True, _FIRST_RETRY_SECONDS
-                    self._take(item)
+                async with closing(upstream(self._market, self._source, self._topic)) as items:
+                    async for item in items:
+                        if self._was_given(item):
+                            continue
+                        if not opened:
+                            await self._catch_up(item)
+                            opened, wait = True, _FIRST_RETRY_SECONDS
+                        self._take(item)
             except DomainError as error:
                 cause = error.message
                 _log.warning("the upstream of %s broke: %s", _slot(self._topic), cause)

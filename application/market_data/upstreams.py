@@ -78,7 +78,7 @@ def _partial_bars(market: Market, source: Source, topic: Topic) -> AsyncIterator
 
 async def _with_each_quote(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
     """Quotes say when to look again: a reader of quotes that is slower than they are is given the newest."""
-    async with _closing(_quotes(market, source, topic)) as quotes:
+    async with closing(_quotes(market, source, topic)) as quotes:
         async for _ in quotes:
             item = await present(market, source, topic)
             if item is not None:
@@ -95,8 +95,8 @@ async def _now_and_then(market: Market, source: Source, topic: Topic) -> AsyncIt
 
 
 @asynccontextmanager
-async def _closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """An inner generator is not closed by the end of the outer one."""
+async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """A generator that somebody stops reading is closed by nobody else."""
     try:
         yield items
     finally:

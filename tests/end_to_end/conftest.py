@@ -11,7 +11,10 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 # So that failures in these are explained as well as those in tests.
 pytest.register_assert_rewrite(
-    *(f"tests.end_to_end.{module}" for module in ("audit", "books", "followers", "refusals", "traders")),
+    *(
+        f"tests.end_to_end.{module}"
+        for module in ("audit", "books", "followers", "refusals", "traders", "vendor_desk", "vendor_streams")
+    ),
     "tests.support.server",
 )
 

@@ -137,7 +137,9 @@ async def test_the_command_line_goes_before_the_environment_and_that_before_the_
     assert (tmp_path / "data" / "quantmesh.db").exists()
 
 
-async def test_a_server_of_market_data_alone_has_nothing_else_and_leaves_the_orders_database_alone(tmp_path: Path) -> None:
+async def test_a_server_of_market_data_alone_has_nothing_else_and_makes_no_database_of_orders(
+    tmp_path: Path,
+) -> None:
     with Site(tmp_path, settings={"services": "marketdata"}).start() as server:
         async with server.client() as client:
             quotes = await client.market.GetQuote(GetQuoteRequest(symbol="AAPL"))

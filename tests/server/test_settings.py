@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.brokers.paper_settings import PaperSettings
+from adapters.market_data.ccxt_settings import CcxtSettings
 from application.trading.request_watch import WatchSettings
 from server.settings import Settings, SettingsError, group, load_settings
 
@@ -119,3 +120,14 @@ def test_a_group_names_the_value_that_it_refuses(values: dict[str, object], says
 
 def test_each_setting_says_what_it_is_for() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_table_within_a_group_is_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUANTMESH_CCXT_MIRRORS", '{"https://far.example": "https://near.example"}')
+    ccxt = group("ccxt", CcxtSettings, load_settings().ccxt)
+    assert ccxt.mirrors == {"https://far.example": "https://near.example"}
+
+
+def test_a_table_that_is_no_json_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match=r"^ccxt\.mirrors: "):
+        group("ccxt", CcxtSettings, {"mirrors": "far=near"})
