@@ -17,6 +17,7 @@ from adapters.market_data import (
 )
 from adapters.persistence.market_store import MarketStore, open_market_store
 from application.market_data.bar_catalogue import BarCatalogue
+from application.market_data.instrument_book import InstrumentBook
 from application.market_data.market import Market
 from application.market_data.market_settings import MarketSettings
 from application.market_data.providers import Offer, Providers
@@ -61,7 +62,8 @@ async def open_market(settings: Settings, clock: Clock, database: str) -> Market
     store = await _open_store(general.database or database)
     board = QuoteBoard(providers, cache, clock, group("board", BoardSettings, settings.board))
     await board.start()
-    return MarketParts(Market(providers, board, BarCatalogue(store.bars, clock), clock), store, cache)
+    catalogue, book = BarCatalogue(store.bars, clock), InstrumentBook(store.instruments)
+    return MarketParts(Market(providers, board, catalogue, book, clock), store, cache)
 
 
 def _offers(settings: Settings, clock: Clock) -> list[Offer]:

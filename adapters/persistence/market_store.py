@@ -14,13 +14,16 @@ from sqlalchemy.exc import ArgumentError
 from adapters.persistence.backfill_store import SqlBackfillStore
 from adapters.persistence.bar_store import SqlBarStore
 from adapters.persistence.database import Reader
+from adapters.persistence.instrument_store import SqlInstrumentStore
 from adapters.persistence.memory_backfill_store import MemoryBackfillStore
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from adapters.persistence.schema import MARKET, upgrade_postgresql, upgrade_sqlite
 from adapters.persistence.sqlite import SqliteReader
 from adapters.persistence.transactions import SqliteTransactions, Transactions
 from application.ports.backfills import BackfillStore
 from application.ports.bar_store import BarStore
+from application.ports.instrument_store import InstrumentStore
 
 _READERS = 2
 
@@ -31,6 +34,7 @@ class MarketStore:
 
     bars: BarStore
     backfills: BackfillStore
+    instruments: InstrumentStore
     close: Callable[[], Awaitable[None]]
 
 
@@ -42,7 +46,7 @@ async def open_market_store(url: str) -> MarketStore:
     when the database can't be opened.
     """
     if url == "memory:":
-        return memory_market_store(MemoryBarStore(), MemoryBackfillStore())
+        return memory_market_store(MemoryBarStore(), MemoryBackfillStore(), MemoryInstrumentStore())
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -59,13 +63,13 @@ async def open_market_store(url: str) -> MarketStore:
 _UNKNOWN = "market database: must be memory:, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-def memory_market_store(bars: BarStore, backfills: BackfillStore) -> MarketStore:
+def memory_market_store(bars: BarStore, backfills: BackfillStore, instruments: InstrumentStore) -> MarketStore:
     """A store of parts that others may share."""
 
     async def close() -> None:
         pass
 
-    return MarketStore(bars, backfills, close)
+    return MarketStore(bars, backfills, instruments, close)
 
 
 async def _open_sqlite(url: URL) -> MarketStore:
@@ -90,4 +94,9 @@ def _sql_store(reader: Reader, transactions: Transactions) -> MarketStore:
         await reader.close()
         await transactions.close()
 
-    return MarketStore(SqlBarStore(reader, transactions), SqlBackfillStore(reader, transactions), close)
+    return MarketStore(
+        SqlBarStore(reader, transactions),
+        SqlBackfillStore(reader, transactions),
+        SqlInstrumentStore(reader, transactions),
+        close,
+    )

@@ -91,3 +91,13 @@ backfill_symbols = Table(
     PrimaryKeyConstraint("symbol", "backfill_id"),
     sqlite_with_rowid=False,
 )
+
+instruments = Table(
+    "instruments",
+    metadata,
+    _key("provider"),
+    _key("revision"),
+    _key("symbol"),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("provider", "revision", "symbol"),
+)

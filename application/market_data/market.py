@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from application.market_data.bar_catalogue import BarCatalogue
+from application.market_data.instrument_book import InstrumentBook
 from application.market_data.providers import Providers
 from application.market_data.quote_board import QuoteBoard
 from application.market_data.source import Source
@@ -15,11 +16,12 @@ from domain.market_data.instrument import Instrument
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """`board` has the newest quotes, `catalogue` the bars: both ask a provider for what they lack."""
+    """`board` has the newest quotes, `catalogue` bars, `book` instruments: all ask a provider for what they lack."""
 
     providers: Providers
     board: QuoteBoard
     catalogue: BarCatalogue
+    book: InstrumentBook
     clock: Clock
 
     async def source(self, symbol: str, provider: str = "") -> Source:
@@ -29,8 +31,8 @@ class Market:
         and what the provider raises when it does not answer.
         """
         name = provider or self.providers.name_for(symbol)
-        data = await self.providers.get(name)
-        instrument = await data.instrument(symbol)
+        data, capabilities = await self.providers.get(name), self.providers.offer(name).capabilities
+        instrument = await self.book.find(data, symbol, keeps=not capabilities.local)
         if instrument is None:
             raise NotFound(
                 f"symbol: no instrument {symbol!r} at {name}",
@@ -38,7 +40,7 @@ class Market:
                 symbol=symbol,
                 provider=name,
             )
-        return Source(data, self.providers.offer(name).capabilities, instrument)
+        return Source(data, capabilities, instrument)
 
     async def look_up(self, symbols: Iterable[str], provider: str = "") -> list[Source | DomainError]:
         """For each, in order, its source, or what `source` would have raised."""

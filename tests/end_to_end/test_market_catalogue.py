@@ -70,7 +70,7 @@ def _down(polygon: FakePolygon) -> None:
 # -- requests ----------------------------------------------------------------------------------------------------
 
 
-async def test_bars_are_served_while_their_vendor_is_down_and_not_asked_for_again_after_a_restart(
+async def test_bars_are_served_while_their_vendor_is_down_also_after_a_restart_and_not_asked_for_again(
     tmp_path: Path,
 ) -> None:
     site, hour = Site(tmp_path), (OPEN, OPEN + 60 * MINUTE)
@@ -85,10 +85,12 @@ async def test_bars_are_served_while_their_vendor_is_down_and_not_asked_for_agai
             assert (await bars(desk.client, "AAPL", OPEN + 20 * MINUTE, OPEN + 30 * MINUTE)).bars == first.bars[20:30]
             failed = await refused(bars(desk.client, "AAPL", OPEN, OPEN + 61 * MINUTE))
             assert failed.reason == "MARKET_DATA_UNAVAILABLE", "half of what was asked for is none"
-        polygon.bad_days.clear()
         asked = len(polygon.requests)
-        async with serving(site, **settings) as desk:
-            assert (await bars(desk.client, "AAPL", *hour)) == first
+        for vendor_is_back in (False, True):
+            if vendor_is_back:
+                polygon.bad_days.clear()
+            async with serving(site, **settings) as desk:
+                assert (await bars(desk.client, "AAPL", *hour)) == first
         assert not _asked(polygon, since=asked)
 
 

@@ -12,12 +12,14 @@ from adapters.ids import UlidGenerator
 from adapters.persistence.market_store import MarketStore, memory_market_store
 from adapters.persistence.memory_backfill_store import MemoryBackfillStore
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from application.market_data.backfill import Backfill, BackfillTerms
 from application.market_data.backfill_run import BackfillPace
 from application.market_data.backfill_runner import BackfillRunner
 from application.market_data.bar_catalogue import BarCatalogue
 from application.market_data.bar_coverage import series_key
 from application.market_data.commands.start_backfill_command import StartBackfill
+from application.market_data.instrument_book import InstrumentBook
 from application.market_data.market import Market
 from application.ports.bar_store import Span
 from application.ports.market_data import BarRequest, Capabilities
@@ -45,7 +47,7 @@ class BackfillRig:
         self.providers = providers_of(
             (self.provider, can or capabilities()), (self.other, capabilities()), routes=[("E*", "else")]
         )
-        self.store = store or memory_market_store(MemoryBarStore(), MemoryBackfillStore())
+        self.store = store or memory_market_store(MemoryBarStore(), MemoryBackfillStore(), MemoryInstrumentStore())
         self.pace = pace
         self.runners: list[BackfillRunner] = []
         self.runner = self.another()
@@ -56,6 +58,7 @@ class BackfillRig:
             self.providers,
             None,  # type: ignore[arg-type]  # no quote is asked for
             BarCatalogue(self.store.bars, self.clock),
+            InstrumentBook(self.store.instruments),
             self.clock,
         )
         ids = UlidGenerator(self.clock, random.Random(len(self.runners)).randbytes)

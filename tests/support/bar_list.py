@@ -11,8 +11,10 @@ from typing import Any
 from adapters.cache.memory_quote_cache import MemoryQuoteCache
 from adapters.clock import ManualClock
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from application.market_data.bar_catalogue import BarCatalogue
 from application.market_data.board_settings import BoardSettings
+from application.market_data.instrument_book import InstrumentBook
 from application.market_data.market import Market
 from application.market_data.providers import Offer, Providers
 from application.market_data.quote_board import QuoteBoard
@@ -99,7 +101,9 @@ def market_of(provider: BarList, now: datetime | None = None, *, local: bool = T
     )
     providers = Providers([Offer(provider.name, "List", capabilities, lambda: None, lambda: provider)], provider.name)
     board = QuoteBoard(providers, MemoryQuoteCache(clock), clock, BoardSettings())
-    return Market(providers, board, BarCatalogue(MemoryBarStore(), clock), clock)
+    return Market(
+        providers, board, BarCatalogue(MemoryBarStore(), clock), InstrumentBook(MemoryInstrumentStore()), clock
+    )
 
 
 def hourly_bars(count: int, chance: Random, *, missing: float = 0.0, silence: timedelta = timedelta(0)) -> list[Bar]:

@@ -13,7 +13,9 @@ from adapters.clock import ManualClock
 from adapters.market_data.simulated_adapter import SimulatedMarketData
 from adapters.market_data.simulation_settings import CAPABILITIES, Sessions, SimulationSettings
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from application.market_data.bar_catalogue import BarCatalogue
+from application.market_data.instrument_book import InstrumentBook
 from application.market_data.market import Market
 from application.market_data.providers import Offer, Providers
 from application.market_data.quote_board import BoardSettings, QuoteBoard
@@ -142,7 +144,7 @@ def market_of(clock: ManualClock, *providers: Offer) -> Market:
     """A market of these providers, of which the first is the default, with nothing kept yet."""
     of_all = Providers(providers, providers[0].name)
     board = QuoteBoard(of_all, MemoryQuoteCache(clock), clock, BoardSettings())
-    return Market(of_all, board, BarCatalogue(MemoryBarStore(), clock), clock)
+    return Market(of_all, board, BarCatalogue(MemoryBarStore(), clock), InstrumentBook(MemoryInstrumentStore()), clock)
 
 
 def simulated(

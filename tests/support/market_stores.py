@@ -12,6 +12,7 @@ from adapters.persistence.market_store import MarketStore, memory_market_store, 
 from adapters.persistence.market_tables import metadata
 from adapters.persistence.memory_backfill_store import MemoryBackfillStore
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from tests.support.postgres import postgres_server
 
 OpenMarketStore: TypeAlias = Callable[[], Awaitable[MarketStore]]
@@ -22,12 +23,12 @@ KINDS = ("memory", "sqlite", "postgresql")
 async def market_stores(kind: str, folder: Path) -> AsyncIterator[OpenMarketStore]:
     """Opens stores on one database, as several servers would; all are closed in the end."""
     opened: list[MarketStore] = []
-    bars, backfills = MemoryBarStore(), MemoryBackfillStore()
+    bars, backfills, instruments = MemoryBarStore(), MemoryBackfillStore(), MemoryInstrumentStore()
 
     async def open_one() -> MarketStore:
         match kind:
             case "memory":
-                store = memory_market_store(bars, backfills)
+                store = memory_market_store(bars, backfills, instruments)
             case "sqlite":
                 store = await open_market_store(f"sqlite:///{folder / 'marketdata.db'}")
             case _:

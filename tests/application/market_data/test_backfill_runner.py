@@ -11,6 +11,7 @@ import pytest
 from adapters.persistence.market_store import memory_market_store
 from adapters.persistence.memory_backfill_store import MemoryBackfillStore
 from adapters.persistence.memory_bar_store import MemoryBarStore
+from adapters.persistence.memory_instrument_store import MemoryInstrumentStore
 from application.market_data.backfill import Backfill, BackfillState
 from application.market_data.bar_coverage import SETTLING
 from application.market_data.commands.cancel_backfill_command import CancelBackfill
@@ -361,7 +362,7 @@ async def test_a_store_that_fails_is_waited_for_and_is_no_failure_of_an_instrume
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = BreakableStore()
-    rig = BackfillRig(store=memory_market_store(MemoryBarStore(), store))
+    rig = BackfillRig(store=memory_market_store(MemoryBarStore(), store, MemoryInstrumentStore()))
     await rig.begin()
     rig.provider.gate.clear()
     with caplog.at_level(logging.WARNING):
