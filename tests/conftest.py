@@ -7,6 +7,9 @@ from hypothesis import settings
 
 from tests.support.parts import NOT_RUN, program
 
+# So that failures in these are explained as well as those in tests.
+pytest.register_assert_rewrite("tests.support.catalogue_rig", "tests.support.quote_floor")
+
 # No time limit on a single example: on a busy machine it would say more about the machine than about the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

@@ -1,6 +1,5 @@
 """Bars are what was traded, in the one shape that all providers give."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from adapters.market_data.conventions import US_EQUITY_HOURS
-from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
-from tests.support.vendors.yahoo_chart import Json, Traded
+from domain.market_data.bar import BarInterval, PriceAdjustment
+from tests.support.vendors.yahoo_bars import between, traded, values
 from tests.support.vendors.yahoo_market import (
     INPLACE,
-    LEFT,
     NOW,
-    SPLIT,
     apple,
     bitcoin,
     euro,
@@ -35,25 +32,6 @@ LENGTHS = {
     BarInterval.HOUR_1: timedelta(hours=1),
 }
 NAMES = {interval: interval.value for interval in (*LENGTHS, BarInterval.DAY_1)}
-
-
-def values(bar: Bar) -> tuple[Decimal, ...]:
-    return bar.open, bar.high, bar.low, bar.close, bar.volume
-
-
-def traded(rows: Sequence[Traded]) -> tuple[Decimal, ...]:
-    """The values of the bar that the rows make."""
-    return (
-        Decimal(rows[0].open),
-        max(Decimal(row.high) for row in rows),
-        min(Decimal(row.low) for row in rows),
-        Decimal(rows[-1].close),
-        Decimal(sum(row.volume for row in rows)),
-    )
-
-
-def between(rows: Sequence[Traded], start: datetime, end: datetime) -> list[Traded]:
-    return [row for row in rows if start <= row.at < end]
 
 
 @pytest.mark.parametrize("interval", list(NAMES))
@@ -162,79 +140,16 @@ async def test_an_unknown_symbol_has_no_bars(tmp_path: Path) -> None:
         assert not (await market.bars("NOPE", BarInterval.DAY_1, utc(2024, 6, 1))).bars
 
 
-# -- adjustments -----------------------------------------------------------------------------------------------------
-
-
-async def test_raw_prices_are_those_before_the_split(tmp_path: Path) -> None:
-    start, end = utc(2024, 2, 28), utc(2024, 3, 8)
+async def test_an_instrument_that_began_in_the_middle_has_bars_from_there(tmp_path: Path) -> None:
     async with yahoo_market(tmp_path) as market:
-        raw = await market.bars("AAPL", BarInterval.DAY_1, start, end)
-        divided = await market.bars("AAPL", BarInterval.DAY_1, start, end, adjustment=PriceAdjustment.SPLITS)
-        rows = between(market.yahoo.listings["AAPL"].candles["1d"], start, end)
-    assert [values(bar) for bar in raw.bars] == [traded([row]) for row in rows]
-    assert {bar.adjustment for bar in divided.bars} == {PriceAdjustment.SPLITS}
-    for bar, row in zip(divided.bars, rows, strict=True):
-        ratio = 4 if row.at.date() < SPLIT else 1
-        assert bar.close == Decimal(row.close) / ratio
-        assert bar.volume == row.volume * ratio
-
-
-async def test_raw_hours_are_those_before_the_split_too(tmp_path: Path) -> None:
-    start, end = utc(2024, 3, 1), utc(2024, 3, 5)
-    async with yahoo_market(tmp_path) as market:
-        found = await market.bars("AAPL", BarInterval.HOUR_1, start, end)
-        rows = between(market.yahoo.listings["AAPL"].candles["1h"], start, end)
-    assert [values(bar) for bar in found.bars] == [traded([row]) for row in rows]
-    assert len(rows) == 14
-
-
-async def test_all_prices_are_less_the_dividends_since(tmp_path: Path) -> None:
-    async with yahoo_market(tmp_path) as market:
-        start, end = utc(2024, 5, 8), utc(2024, 5, 15)
-        found = await market.bars("AAPL", BarInterval.DAY_1, start, end, adjustment=PriceAdjustment.ALL)
-        rows = between(market.yahoo.listings["AAPL"].candles["1d"], start, end)
-    before, after = [bar for bar in found.bars if bar.open_time < utc(2024, 5, 10)], found.bars[2:]
-    assert len(before) == 2
-    for bar, row in zip(before, rows, strict=False):
-        assert abs(bar.close - Decimal(row.close) * LEFT) < Decimal("0.0002")
-        assert bar.volume == row.volume
-    assert [values(bar) for bar in after] == [traded([row]) for row in rows[2:]]
-
-
-async def test_hours_are_less_the_dividends_of_their_day(tmp_path: Path) -> None:
-    async with yahoo_market(tmp_path) as market:
-        start, end = utc(2024, 5, 9), utc(2024, 5, 11)
-        found = await market.bars("AAPL", BarInterval.HOUR_1, start, end, adjustment=PriceAdjustment.ALL)
-        rows = between(market.yahoo.listings["AAPL"].candles["1h"], start, end)
-    assert len(found.bars) == len(rows) == 14
-    for bar, row in zip(found.bars, rows, strict=True):
-        left = LEFT if bar.open_time < utc(2024, 5, 10) else 1
-        assert abs(bar.close - Decimal(row.close) * left) < Decimal("0.0002")
-
-
-async def test_the_split_of_last_night_that_is_not_in_the_prices_yet_spoils_what_is_before_it(tmp_path: Path) -> None:
-    def not_yet(payload: Json) -> None:
-        result = payload["chart"]["result"][0]
-        quote = result["indicators"]["quote"][0]
-        for at, stamp in enumerate(result.get("timestamp", ())):
-            if stamp < utc(2024, 3, 4).timestamp():
-                for name in ("open", "high", "low", "close"):
-                    quote[name][at] *= 4
-
-    async with yahoo_market(tmp_path) as market:
+        market.yahoo.list(apple(first_trade=utc(2024, 6, 12, 13, 30)))
         listing = market.yahoo.listings["AAPL"]
-        # Today's price is a quarter of yesterday's, as it is after such a split.
-        listing.candles["1d"] = [row if row.at.date() < SPLIT else _quartered(row) for row in listing.candles["1d"]]
-        market.yahoo.edit = not_yet
-        found = await market.bars("AAPL", BarInterval.DAY_1, utc(2024, 2, 28), utc(2024, 3, 8))
-    assert found.bars[0].open_time.date() == SPLIT
-    assert found.invalid == [(utc(2024, 2, 28, 14, 30), utc(2024, 2, 28, 21)), *found.invalid[1:]]
-    assert len(found.invalid) == 3
+        listing.candles["1d"] = between(listing.candles["1d"], utc(2024, 6, 12), NOW)
+        found = await market.bars("AAPL", BarInterval.DAY_1, utc(2000, 1, 1))
+    assert [bar.open_time.day for bar in found.bars] == [12, 13, 14]
 
 
-def _quartered(row: Traded) -> Traded:
-    opened, high, low, close = (str(Decimal(price) / 4) for price in row[1:5])
-    return Traded(row.at, opened, high, low, close, row.volume)
+# -- units, clocks and delays ----------------------------------------------------------------------------------------
 
 
 async def test_pence_become_pounds(tmp_path: Path) -> None:
@@ -320,89 +235,3 @@ async def test_a_fund_has_no_bars_of_less_than_a_day_and_that_is_no_failure(tmp_
         market.yahoo.list(fund())
         assert not (await market.bars("VFIAX", BarInterval.MINUTE_15, utc(2024, 6, 1))).bars
         assert (await market.bars("VFIAX", BarInterval.DAY_1, utc(2024, 6, 1))).bars
-
-
-# -- rows as they should not be --------------------------------------------------------------------------------------
-
-
-def _quote(payload: Json) -> Json:
-    quote: Json = payload["chart"]["result"][0]["indicators"]["quote"][0]
-    return quote
-
-
-async def test_a_row_of_nothing_is_no_bar_and_half_a_row_is_invalid(tmp_path: Path) -> None:
-    def holes(payload: Json) -> None:
-        result = payload["chart"]["result"][0]
-        if len(result.get("timestamp", ())) == 4 and result["meta"]["dataGranularity"] == "1d":
-            quote = _quote(payload)
-            for column in quote.values():
-                column[1] = None
-            quote["low"][2] = None
-
-    async with yahoo_market(tmp_path) as market:
-        market.yahoo.edit = holes
-        found = await market.bars("AAPL", BarInterval.DAY_1, utc(2024, 6, 3), utc(2024, 6, 5, 14))
-    assert [bar.open_time.day for bar in found.bars] == [3]
-    assert found.invalid == [(utc(2024, 6, 5, 13, 30), utc(2024, 6, 5, 20))]
-
-
-async def test_rows_twice_and_out_of_order_are_bars_once_and_in_order(tmp_path: Path) -> None:
-    def shuffle(payload: Json) -> None:
-        result = payload["chart"]["result"][0]
-        if "timestamp" in result:
-            for column in (result["timestamp"], *_quote(payload).values(), *_adjusted(result)):
-                column[:] = [*column[3:6], *column[:4], *column[6:]]
-
-    async with yahoo_market(tmp_path) as market:
-        good = await market.bars("AAPL", BarInterval.HOUR_1, utc(2024, 6, 10))
-        market.yahoo.edit = shuffle
-        assert await market.bars("AAPL", BarInterval.HOUR_1, utc(2024, 6, 10)) == good
-
-
-def _adjusted(result: Json) -> list[list[float]]:
-    return [one["adjclose"] for one in result["indicators"].get("adjclose", ())]
-
-
-@pytest.mark.parametrize(("interval", "name"), [(BarInterval.DAY_1, "1d"), (BarInterval.MINUTE_5, "5m")])
-async def test_the_live_row_that_yahoo_appends_is_part_of_the_running_bar(
-    tmp_path: Path, interval: BarInterval, name: str
-) -> None:
-    def live(payload: Json) -> None:
-        result = payload["chart"]["result"][0]
-        if result["meta"]["dataGranularity"] == name and "timestamp" in result:
-            result["timestamp"].append(int(NOW.timestamp()))
-            for column in ("open", "high", "low", "close"):
-                _quote(payload)[column].append(188.5)
-            _quote(payload)["volume"].append(0)
-            for adjusted in _adjusted(result):
-                adjusted.append(188.5)
-
-    async with yahoo_market(tmp_path) as market:
-        before = await market.bars("AAPL", interval, utc(2024, 6, 13))
-        market.yahoo.edit = live
-        found = await market.bars("AAPL", interval, utc(2024, 6, 13))
-    assert [bar.open_time for bar in found.bars] == [bar.open_time for bar in before.bars]
-    assert found.bars[:-1] == before.bars[:-1]
-    assert found.bars[-1].partial
-    assert found.bars[-1].close == Decimal("188.5")
-
-
-async def test_prices_that_contradict_each_other_are_invalid(tmp_path: Path) -> None:
-    def upside_down(payload: Json) -> None:
-        if payload["chart"]["result"][0]["meta"]["dataGranularity"] == "1d" and _quote(payload):
-            _quote(payload)["high"][0] = 1.0
-
-    async with yahoo_market(tmp_path) as market:
-        market.yahoo.edit = upside_down
-        found = await market.bars("AAPL", BarInterval.DAY_1, utc(2024, 6, 4), utc(2024, 6, 5))
-    assert found.invalid or [bar.open_time.day for bar in found.bars] == [4]
-    assert all(bar.low <= bar.open <= bar.high for bar in found.bars)
-
-
-async def test_an_instrument_that_began_in_the_middle_has_bars_from_there(tmp_path: Path) -> None:
-    async with yahoo_market(tmp_path) as market:
-        market.yahoo.list(apple(first_trade=utc(2024, 6, 12, 13, 30)))
-        listing = market.yahoo.listings["AAPL"]
-        listing.candles["1d"] = between(listing.candles["1d"], utc(2024, 6, 12), NOW)
-        found = await market.bars("AAPL", BarInterval.DAY_1, utc(2000, 1, 1))
-    assert [bar.open_time.day for bar in found.bars] == [12, 13, 14]

@@ -1,9 +1,6 @@
-import asyncio
-import gc
-import logging
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+"""What the catalogue keeps of a provider's bars, and what it asks for again."""
+
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,49 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.clock import ManualClock
-from adapters.persistence.memory_bar_store import MemoryBarStore
-from application.market_data.bar_catalogue import BarCatalogue
 from application.market_data.bar_coverage import SETTLING
-from application.ports.bar_store import SeriesKey, Span, Stretch
-from application.ports.market_data import BarRequest, FetchedBars
-from domain.errors import Throttled, Unavailable
+from application.ports.bar_store import Span
 from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
-from domain.market_data.trading_hours import ALWAYS_OPEN, TradingHours
+from tests.support.catalogue_rig import ALL, DAY, HOUR, LISTED, MINUTE, NOW, Rig, request
 from tests.support.scripted_bars import NEW_YORK, ScriptedBars, capabilities, source_of
-
-NOW = datetime(2026, 1, 7, 15, 0, 30, tzinfo=UTC)  # a Wednesday, 10:00:30 in New York
-LISTED = datetime(2025, 12, 1, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-ALL = 10**6
-
-
-class Rig:
-    def __init__(self, hours: TradingHours = ALWAYS_OPEN) -> None:
-        self.clock = ManualClock(NOW)
-        self.provider = ScriptedBars(self.clock, LISTED, hours)
-        self.source = source_of(self.provider)
-        self.store = MemoryBarStore()
-        self.catalogue = BarCatalogue(self.store, self.clock)
-
-    async def bars(self, start: datetime, end: datetime, limit: int = ALL, **more: object) -> FetchedBars:
-        """Asks, and requires that the answer is what the provider has."""
-        asked = request(start, end, limit, **more)
-        found = await self.catalogue.bars(self.source, asked)
-        assert list(found.bars) == list(self.provider.there(asked))[:limit]
-        return found
-
-    @property
-    def asked(self) -> list[tuple[datetime, datetime, int]]:
-        """What the provider was asked for since the last look."""
-        asked, self.provider.asked = self.provider.asked, []
-        return [(one.start, one.end, one.limit) for one in asked]
-
-
-def request(start: datetime, end: datetime, limit: int = ALL, **more: object) -> BarRequest:
-    asked = BarRequest("ACME", BarInterval.MINUTE_1, start, end, limit)
-    return replace(asked, **more)  # type: ignore[arg-type]  # the tests' own
 
 
 @pytest.fixture
@@ -231,93 +190,6 @@ async def test_the_future_is_not_asked_for(rig: Rig) -> None:
     assert rig.asked == []
 
 
-async def test_callers_who_lack_the_same_share_one_request(rig: Rig) -> None:
-    rig.provider.gate.clear()
-    start = NOW - 5 * HOUR
-    callers = [asyncio.create_task(rig.bars(start, NOW, limit=limit)) for limit in (500, 100, 500)]
-    await asyncio.sleep(0)
-    rig.clock.advance(0.001)
-    late = asyncio.create_task(rig.bars(start, rig.clock.now(), limit=50))
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert len(rig.asked) == 1
-    rig.provider.gate.set()
-    await asyncio.gather(*callers, late)
-    assert rig.asked == []
-
-
-async def test_a_larger_request_does_not_share_the_answer_to_a_smaller_one(rig: Rig) -> None:
-    rig.provider.gate.clear()
-    start = NOW - 5 * HOUR
-    callers = [asyncio.create_task(rig.bars(start, NOW - HOUR, limit=limit)) for limit in (1, 100)]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    rig.provider.gate.set()
-    found = await asyncio.gather(*callers)
-    assert [len(one.bars) for one in found] == [1, 100]
-    assert len(rig.asked) == 2
-
-
-async def test_a_caller_who_gives_up_takes_nothing_from_the_others(rig: Rig) -> None:
-    rig.provider.gate.clear()
-    start, end = NOW - 5 * HOUR, NOW - HOUR
-    first, second = (asyncio.create_task(rig.bars(start, end)) for _ in range(2))
-    for _ in range(3):
-        await asyncio.sleep(0)
-    first.cancel()
-    await asyncio.sleep(0)
-    rig.provider.gate.set()
-    assert len((await second).bars) == 240
-    assert len(rig.asked) == 1
-
-
-async def test_what_everybody_gave_up_is_kept_all_the_same(rig: Rig) -> None:
-    await given_up(rig)
-    await rig.bars(NOW - 5 * HOUR, NOW - HOUR)
-    assert len(rig.asked) == 1
-
-
-async def test_a_failure_that_nobody_waits_for_any_more_troubles_nobody(
-    rig: Rig, caplog: pytest.LogCaptureFixture
-) -> None:
-    rig.provider.troubles.append(Unavailable("down", reason="MARKET_DATA_UNAVAILABLE"))
-    await given_up(rig)
-    gc.collect()
-    assert caplog.records == []
-
-
-async def given_up(rig: Rig) -> None:
-    """A request whose caller has gone when its answer comes."""
-    rig.provider.gate.clear()
-    caller = asyncio.create_task(rig.bars(NOW - 5 * HOUR, NOW - HOUR))
-    for _ in range(3):
-        await asyncio.sleep(0)
-    caller.cancel()
-    await asyncio.gather(caller, return_exceptions=True)
-    rig.provider.gate.set()
-    for _ in range(5):
-        await asyncio.sleep(0)
-
-
-@pytest.mark.parametrize(
-    "trouble", [Throttled("slow down", 3.0), Unavailable("down", reason="MARKET_DATA_UNAVAILABLE")]
-)
-async def test_what_the_provider_raises_the_caller_gets_and_the_next_one_tries_again(
-    rig: Rig, trouble: Exception
-) -> None:
-    rig.provider.troubles.append(trouble)
-    with pytest.raises(type(trouble)):
-        await rig.bars(NOW - 5 * HOUR, NOW - HOUR)
-    await rig.bars(NOW - 5 * HOUR, NOW - HOUR)
-
-
-async def test_an_answer_that_is_lacking_a_part_is_no_answer(rig: Rig) -> None:
-    await rig.bars(NOW - 5 * HOUR, NOW - 4 * HOUR)
-    rig.provider.troubles.append(Throttled("slow down", 3.0))
-    with pytest.raises(Throttled):
-        await rig.bars(NOW - 5 * HOUR, NOW - 3 * HOUR)
-
-
 async def test_adjusted_prices_are_good_for_the_venues_day_and_raw_ones_for_ever() -> None:
     rig = Rig(NEW_YORK)
     start, end = NOW - 9 * DAY, NOW - DAY
@@ -377,73 +249,6 @@ async def test_a_hole_is_where_the_provider_may_have_something(rig: Rig) -> None
     assert hole is not None
     assert NOW - DAY < hole.start <= NOW - DAY + MINUTE
     assert hole.end == NOW - HOUR
-
-
-class FailingStore:
-    """Never answers with anything but a failure, until it is `mended`."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.mended = False
-        self.inner = MemoryBarStore()
-
-    def _look(self) -> None:
-        self.asked += 1
-        if not self.mended:
-            raise Unavailable("the disk is gone")
-
-    async def read(self, series: SeriesKey, start: datetime, end: datetime, limit: int) -> Sequence[Stretch]:
-        self._look()
-        return await self.inner.read(series, start, end, limit)
-
-    async def settled(self, series: SeriesKey, start: datetime, end: datetime) -> Sequence[Span]:
-        self._look()
-        return await self.inner.settled(series, start, end)
-
-    async def keep(self, series: SeriesKey, stretches: Sequence[Stretch]) -> None:
-        self._look()
-        await self.inner.keep(series, stretches)
-
-
-async def test_a_store_that_fails_changes_no_answer_and_is_left_alone_for_a_while(
-    rig: Rig, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = FailingStore()
-    rig.catalogue = BarCatalogue(store, rig.clock)
-    start, end = NOW - 5 * HOUR, NOW - 4 * HOUR
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            await rig.bars(start, end)
-    assert (len(rig.asked), store.asked, len(caplog.records)) == (3, 1, 1)
-    store.mended = True
-    rig.clock.advance(6)
-    await rig.bars(start, end)
-    assert (len(rig.asked), store.asked) == (1, 3)
-    await rig.bars(start, end)
-    assert rig.asked == []
-
-
-async def test_a_store_that_cannot_be_written_changes_no_answer(rig: Rig) -> None:
-    store = FailingStore()
-    rig.catalogue = BarCatalogue(store, rig.clock)
-    store.mended = True
-    caller = asyncio.create_task(rig.bars(NOW - 5 * HOUR, NOW - 4 * HOUR))
-    rig.provider.gate.clear()
-    for _ in range(3):
-        await asyncio.sleep(0)
-    store.mended = False
-    rig.provider.gate.set()
-    assert len((await caller).bars) == 60
-
-
-async def test_what_is_being_fetched_is_given_up_at_the_end(rig: Rig) -> None:
-    rig.provider.gate.clear()
-    caller = asyncio.create_task(rig.bars(NOW - 5 * HOUR, NOW - 4 * HOUR))
-    for _ in range(3):
-        await asyncio.sleep(0)
-    await rig.catalogue.close()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
 
 
 _asks = st.tuples(st.integers(0, 4000), st.integers(1, 2000), st.integers(1, 400), st.integers(0, 4000))
