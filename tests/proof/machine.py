@@ -68,6 +68,7 @@ class RiskCoreMachine(RuleBasedStateMachine):
         self.site = Site()
         self.judge = Judge(self.site, self.seen)
         self.ideas: list[Idea] = []
+        self.releasing: set[str] = set()
         self.made = 0
         self.calm = 1
         self.troubles = 0
@@ -269,11 +270,20 @@ class RiskCoreMachine(RuleBasedStateMachine):
     def _release(self, which: int) -> None:
         stored = self.site.database.state.controls.values()
         engaged = [kill for kill in stored if isinstance(kill, KillSwitch) and kill.engaged]
+        # A release that is repeated changes nothing, also when another switch of the scope is engaged by then.
+        engaged = [kill for kill in engaged if kill.kill_switch_id not in self.releasing]
         if engaged:
             kill = engaged[which % len(engaged)]
-            release = self.site.desk.kill_switches.release
-            change = partial(release, kill.kill_switch_id, "fine", BOSS, kill.version)
-            self._begin(lambda: self._asking(self.judge.kills[kill.scope], Kill(), change))
+            self.releasing.add(kill.kill_switch_id)
+            self._begin(lambda: self._releasing(kill))
+
+    async def _releasing(self, kill: KillSwitch) -> None:
+        release = self.site.desk.kill_switches.release
+        change = partial(release, kill.kill_switch_id, "fine", BOSS, kill.version)
+        try:
+            await self._asking(self.judge.kills[kill.scope], Kill(), change)
+        finally:
+            self.releasing.discard(kill.kill_switch_id)
 
     async def _asking(self, what: Uncertain[Any], value: Any, change: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         asked = what.ask(self.site.clock.now(), value)
