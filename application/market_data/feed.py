@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from application.market_data.bar_ranges import EARLIEST, BarSeries, longest
+from application.market_data.bar_ranges import EARLIEST, longest
 from application.market_data.market import Market
 from application.market_data.source import Source
 from application.market_data.subscriber import Subscriber
@@ -18,7 +18,7 @@ from application.market_data.topics import (
     UpstreamNews,
     UpstreamState,
 )
-from application.market_data.upstreams import closing, interval_of, present, upstream
+from application.market_data.upstreams import closing, interval_of, present, series_of, upstream
 from domain.errors import DomainError
 from domain.market_data.bar import Bar
 from domain.market_data.quote import TopOfBook
@@ -150,7 +150,7 @@ class Feed:
 
     async def _missed(self, first: Bar) -> list[Bar]:
         start = self._complete_until - longest(interval_of(self._topic)) - timedelta(days=1)
-        series = BarSeries(self._market, self._source, first.interval)
+        series = series_of(self._market, self._source, self._topic)
         found = await series.between(start, first.open_time, _MOST_MISSED_BARS)
         return [bar for bar in found.bars if bar.close_time > self._complete_until and not bar.partial]
 
@@ -161,5 +161,5 @@ class Feed:
 
 
 def _slot(topic: Topic) -> str:
-    interval = topic.interval.value if topic.interval else ""
+    interval = topic.interval.value + " extended" * topic.extended_hours if topic.interval else ""
     return f"{topic.channel.name} {topic.provider} {topic.symbol} {interval}{topic.depth or ''}".strip()

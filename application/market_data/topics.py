@@ -25,13 +25,16 @@ CONFLATED = frozenset({Channel.QUOTES, Channel.PARTIAL_BARS, Channel.ORDER_BOOK}
 
 
 class Topic(NamedTuple):
-    """One channel of one instrument at a provider. `interval` is for bars, `depth` (levels a side) for order books."""
+    """One channel of one instrument at a provider. `interval` and `extended_hours` are for bars, `depth` (levels a
+    side) for order books.
+    """
 
     channel: Channel
     provider: str
     symbol: str
     interval: BarInterval | None = None
     depth: int = 0
+    extended_hours: bool = False
 
 
 _KINDS = {
@@ -50,8 +53,14 @@ def require_live(source: Source, channel: Channel, interval: BarInterval | None 
         source.require_bars(interval, PriceAdjustment.RAW, False)
 
 
-def topic_of(source: Source, channel: Channel, interval: BarInterval | None = None, depth: int = 0) -> Topic:
-    return Topic(channel, source.provider.name, source.symbol, interval, depth)
+def topic_of(
+    source: Source,
+    channel: Channel,
+    interval: BarInterval | None = None,
+    depth: int = 0,
+    extended_hours: bool = False,
+) -> Topic:
+    return Topic(channel, source.provider.name, source.symbol, interval, depth, extended_hours)
 
 
 class UpstreamState(Enum):

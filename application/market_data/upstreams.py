@@ -33,6 +33,11 @@ def interval_of(topic: Topic) -> BarInterval:
     return topic.interval
 
 
+def series_of(market: Market, source: Source, topic: Topic) -> BarSeries:
+    """The bars of a topic, as traded."""
+    return BarSeries(market, source, interval_of(topic), extended_hours=topic.extended_hours)
+
+
 async def _quote(market: Market, source: Source, topic: Topic) -> TopOfBook | None:
     return await market.board.newest(source)
 
@@ -44,7 +49,7 @@ async def _order_book(market: Market, source: Source, topic: Topic) -> OrderBook
 
 
 async def _partial_bar(market: Market, source: Source, topic: Topic) -> Bar | None:
-    return await BarSeries(market, source, interval_of(topic)).running()
+    return await series_of(market, source, topic).running()
 
 
 def _quotes(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
@@ -59,9 +64,10 @@ def _trades(market: Market, source: Source, topic: Topic) -> AsyncIterator[Trade
 
 def _bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Bar]:
     interval = interval_of(topic)
-    if interval in source.capabilities.stream_bars:
+    # What sources push is of the regular session.
+    if interval in source.capabilities.stream_bars and not topic.extended_hours:
         return source.provider.live_bars((topic.symbol,), interval)
-    return bars_as_they_complete(BarSeries(market, source, interval))
+    return bars_as_they_complete(series_of(market, source, topic))
 
 
 def _order_books(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:

@@ -62,7 +62,7 @@ class MarketDataService(MarketDataQueries, IndicatorQueries, Backfills):
         return stream.messages(opening())
 
     def StreamBars(self, request: pb.StreamBarsRequest, context: Context) -> AsyncGenerator[bytes, None]:
-        interval = INTERVAL_OF[request.interval]
+        interval, extended = INTERVAL_OF[request.interval], request.extended_hours
         series: dict[str, BarSeries] = {}
         tape = BarTape(series, from_optional_timestamp(request, "start_time"))
         stream = self._stream(pb.StreamBarsResponse, request)
@@ -73,9 +73,9 @@ class MarketDataService(MarketDataQueries, IndicatorQueries, Backfills):
             yield stream.heartbeat()
             async for message in self._past_bars(stream, tape, series):
                 yield message
-            self._hub.subscribe(stream.subscriber, _topics(Channel.BARS, sources, interval))
+            self._hub.subscribe(stream.subscriber, _topics(Channel.BARS, sources, interval, extended))
             if request.include_partial:
-                self._hub.subscribe(stream.subscriber, _topics(Channel.PARTIAL_BARS, sources, interval))
+                self._hub.subscribe(stream.subscriber, _topics(Channel.PARTIAL_BARS, sources, interval, extended))
             # Let the feeds begin: what completes from here on is theirs, what did before is read once more.
             await asyncio.sleep(0)
             async for message in self._past_bars(stream, tape, series):
@@ -137,6 +137,7 @@ class MarketDataService(MarketDataQueries, IndicatorQueries, Backfills):
 
 
 def _topics(
-    channel: Channel, sources: Sequence[Source], interval: BarInterval | None = None
+    channel: Channel, sources: Sequence[Source], interval: BarInterval | None = None, extended_hours: bool = False
 ) -> list[tuple[Source, Topic]]:
-    return [(source, topic_of(source, channel, interval)) for source in sources]
+    topics = (topic_of(source, channel, interval, extended_hours=extended_hours) for source in sources)
+    return list(zip(sources, topics, strict=True))

@@ -95,7 +95,8 @@ class ScriptedBars:
 
     def _spans(self, request: BarRequest, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Those that open up to the request's end and to now."""
-        for session in self._hours.sessions(max(request.start, self._listed) - _DAY):
+        hours = self._hours.extended() if request.extended_hours else self._hours
+        for session in hours.sessions(max(request.start, self._listed) - _DAY):
             opens = session.open
             while opens < session.close:
                 if opens >= request.end or opens > now:
