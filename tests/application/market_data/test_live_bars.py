@@ -23,7 +23,7 @@ def opened(now: datetime = NINE_FIFTY) -> tuple[ManualClock, ScriptedBars, Marke
     clock = ManualClock(now)
     provider = ScriptedBars(clock, now - timedelta(days=5), HOURS)
     able = replace(capabilities(), extended_hours=True, poll_seconds=2.0)
-    return clock, provider, market_of(clock, offer(provider, able))
+    return clock, provider, market_of(clock, offer(provider, able))  # type: ignore[arg-type]  # it has bars alone
 
 
 def bars(subscriber: Subscriber) -> list[Bar]:
