@@ -166,6 +166,10 @@ class AccountWriter:
             self.invalidate(())
         if not self._valid:
             return
+        if self._book.limits is not limits:
+            # The firm's changed meanwhile: what they look at may not be in memory yet.
+            self._more_waits = True
+            return
         for _ in items:
             self._decide(self._inbox.popleft())
             if self.recovering:
