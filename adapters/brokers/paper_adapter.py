@@ -161,6 +161,11 @@ class PaperBroker:
         self._ring_by(due)
         return await answer
 
+    async def executions(self, account_id: str, since: datetime) -> Sequence[ExecutionReport]:
+        if not self._connected:
+            raise BrokerUnavailable("paper: not connected")
+        return self._venue.ledger.executions(account_id, since)
+
     def _answer(self, order: Order, answer: asyncio.Future[Sequence[ExecutionReport] | None]) -> None:
         self._questions.discard(answer)
         if answer.done():

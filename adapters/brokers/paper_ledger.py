@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from adapters.brokers.paper_chance import Chance
@@ -13,7 +14,7 @@ from adapters.brokers.paper_order import PaperOrder
 from adapters.brokers.paper_settings import PaperSettings
 from domain.decimals import ZERO, plain, settle
 from domain.trading.aggregates.order import Order
-from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+from domain.trading.value_objects.execution_report import EXECUTIONS, ExecType, ExecutionReport
 from domain.trading.value_objects.order_type import Liquidity
 
 _REPLACE_ANSWERS = (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
@@ -91,6 +92,12 @@ class Ledger:
         return max(ZERO, min(order.leaves, -order.terms.side.sign * position))
 
     # -- reports ------------------------------------------------------------------------------------
+
+    def executions(self, account_id: str, since: datetime) -> list[ExecutionReport]:
+        """Those of the orders that it remembers, oldest first."""
+        mine = (order for order in self._orders.values() if order.account_id == account_id)
+        told = (report for order in mine for report in order.reports)
+        return sorted((r for r in told if r.type in EXECUTIONS and r.time >= since), key=attrgetter("time"))
 
     def tell(self, order: PaperOrder, type: ExecType, *, answers: bool = False, **details: Any) -> None:
         """Report on `order`; `answers` marks the answer to a command."""

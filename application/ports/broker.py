@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.market_data.instrument import AssetClass
@@ -78,6 +79,13 @@ class Broker(Protocol):
 
     async def find(self, order: Order) -> Sequence[ExecutionReport] | None:
         """Everything the broker knows of `order` as reports, oldest first; None proves that it never had it.
+
+        Raises BrokerUnavailable when it can't be asked.
+        """
+        ...
+
+    async def executions(self, account_id: str, since: datetime) -> Sequence[ExecutionReport]:
+        """Every TRADE, TRADE_CANCEL and TRADE_CORRECT since then, of any order of the account, oldest first.
 
         Raises BrokerUnavailable when it can't be asked.
         """

@@ -19,7 +19,7 @@ from application.trading.look_alikes import LookAlikes
 from application.trading.resting_orders import STOPS, RestingOrders
 from application.trading.valuation import Valuation
 from domain.decimals import ZERO
-from domain.risk.aggregates.risk_profile import RiskProfile, stricter
+from domain.risk.aggregates.risk_profile import RiskProfile, applied
 from domain.risk.aggregates.risk_state import RiskState, bucket_key
 from domain.risk.services.margin import OpenOrders, worst_while_pending
 from domain.risk.value_objects.limits import RateLimit
@@ -100,7 +100,7 @@ class AccountBook:
         of = self._limits_of
         if of is None or of[0] is not self.profile or of[1] is not self.controls.firm:
             self._limits_of = self.profile, self.controls.firm
-            self._limits = stricter(self.profile, self.controls.firm)
+            self._limits = applied(self.profile, self.controls.firm)
         return self._limits
 
     def take_token(self, rule: str, limit: RateLimit | None, strategy_id: str = "") -> None:

@@ -17,6 +17,7 @@ from application.trading.account_writer import AccountWriter, WriterParts
 from application.trading.command import Command
 from application.trading.committer import Committer
 from application.trading.leave import may_leave
+from application.trading.lost_executions import take_lost_executions
 from application.trading.request_watch import RequestWatch, WatchSettings
 from domain.errors import AccessDenied, NotFound
 from domain.trading.aggregates.order import Order
@@ -59,6 +60,7 @@ class TradingEngine:
             journal, store, self.committer, quotes, clock, ids, reached, self.controls, self.reload_controls
         )
         self._writers: dict[str, AccountWriter] = {}
+        self._left_off: dict[AccountWriter, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -74,7 +76,7 @@ class TradingEngine:
         for account_id in await self.journal.account_ids():
             snapshot = await self.journal.load(account_id)
             if snapshot is not None:
-                self.add(snapshot)
+                self._left_off[self.add(snapshot)] = snapshot.sequence
 
     async def connect(self) -> None:
         """Connect the brokers, and settle what was left open."""
@@ -82,7 +84,8 @@ class TradingEngine:
             await broker.start(self._take_report, self._working_at(name))
         for writer in self._writers.values():
             writer.watch.recover(writer.book)
-        self._tasks = [asyncio.create_task(work()) for work in (self._watch, self._reconcile, self._measure)]
+        works = (self._watch, self._reconcile, self._measure, self._take_lost_executions)
+        self._tasks = [asyncio.create_task(work()) for work in works]
 
     async def stop(self) -> None:
         """Finish what was decided, then let go. Orders stay as they are at their brokers."""
@@ -152,6 +155,10 @@ class TradingEngine:
 
     def _working_at(self, broker: str) -> list[Order]:
         return [order for writer in self.writers(broker) for order in writer.book.open() if not order.held]
+
+    async def _take_lost_executions(self) -> None:
+        left_off, self._left_off = self._left_off, {}
+        await take_lost_executions(left_off, self.store, self.clock)
 
     async def _watch(self) -> None:
         while True:

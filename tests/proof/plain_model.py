@@ -352,6 +352,8 @@ class Account:
             order.waits_for = told.waits_for
         elif name in ("ORDER_CANCELED", "ORDER_EXPIRED", "ORDER_REJECTED"):
             order.ended, order.cancel_asked, order.asked = True, False, None
+            if name == "ORDER_REJECTED":  # it never was at the venue: to send it again is no slip of the hand
+                order.look = ()
         elif name in ("CANCEL_REQUESTED", "CANCEL_REJECTED"):
             order.cancel_asked = name == "CANCEL_REQUESTED"
             order.cancels += order.cancel_asked

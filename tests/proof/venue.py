@@ -6,6 +6,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -205,3 +206,9 @@ class Connection:
 
     async def find(self, order: Order) -> Sequence[ExecutionReport] | None:
         return self._venue.known_of(order.order_id)
+
+    async def executions(self, account_id: str, since: datetime) -> Sequence[ExecutionReport]:
+        if self._venue.mute:
+            raise BrokerUnavailable("the venue is mute")
+        executions = self._venue.executions.values()
+        return [report for report in executions if report.account_id == account_id and report.time >= since]

@@ -31,7 +31,7 @@ from domain.risk.services.pre_trade_check import RuleResult
 from domain.risk.value_objects.limits import SelfMatchAction
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
-from domain.trading.value_objects.execution_report import ExecType, ExecutionReport
+from domain.trading.value_objects.execution_report import EXECUTIONS, ExecType, ExecutionReport
 from domain.trading.value_objects.money import Money
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import GroupType, OrderType, Side, TimeInForce
@@ -158,6 +158,12 @@ class ScriptedBroker:
         if not self.reachable:
             raise BrokerUnavailable("the script says so")
         return self.knows.get(order.order_id)
+
+    async def executions(self, account_id: str, since: datetime) -> Sequence[ExecutionReport]:
+        if not self.reachable:
+            raise BrokerUnavailable("the script says so")
+        told = (report for reports in self.knows.values() for report in reports)
+        return [r for r in told if r.account_id == account_id and r.type in EXECUTIONS and r.time >= since]
 
     def times(self, verb: str, order_id: str) -> int:
         return self.handed.count((verb, order_id))

@@ -77,10 +77,19 @@ class RiskProfile:
         return not (self.max_daily_loss is self.max_daily_drawdown_percent is self.max_drawdown_percent is None)
 
 
-def stricter(own: RiskProfile, firm: RiskProfile) -> RiskProfile:
-    """The limits that are applied to an account: of each the stricter, never looser than either of the two.
+def applied(own: RiskProfile, firm: RiskProfile) -> RiskProfile:
+    """The limits that hold for an account.
 
-    What is no limit stays the account's: its names and times, `day_start` and `market_order_buffer`.
+    An account that does not say what is to happen when its orders could meet refuses it; a firm that does not say
+    leaves it to the account.
+    """
+    return stricter(own if own.self_match_action else replace(own, self_match_action=SelfMatchAction.REJECT), firm)
+
+
+def stricter(own: RiskProfile, firm: RiskProfile) -> RiskProfile:
+    """Of each limit the stricter, never looser than either of the two.
+
+    What is no limit stays that of the first: its names and times, `day_start` and `market_order_buffer`.
     """
     chosen = {name: field.choose(getattr(own, name), getattr(firm, name)) for name, field in _FIELDS.items()}
     return replace(own, **chosen, loss_action=_loss_action(own, firm))
@@ -115,12 +124,6 @@ def _union(own: frozenset[str], firm: frozenset[str]) -> frozenset[str]:
     return own | firm
 
 
-def _self_match(own: SelfMatchAction | None, firm: SelfMatchAction | None) -> SelfMatchAction:
-    """An account that says nothing rejects; a firm that says nothing does not care."""
-    mine = own or SelfMatchAction.REJECT
-    return stricter_match(mine, firm) if firm else mine
-
-
 def _loss_action(own: RiskProfile, firm: RiskProfile) -> LossAction:
     """The most severe, of those who limit losses: where nothing can be reached, what would happen is no choice."""
     said = [profile.loss_action for profile in (own, firm) if profile.limits_losses]
@@ -150,7 +153,7 @@ _FIELDS: Final[Mapping[str, _Field]] = {
     "cancel_rate": _Field(_RATE, "CANCEL_RATE"),
     "repeated_execution": _Field(_RATE, "REPEATED_EXECUTION"),
     "duplicate_window": _Field(most, "DUPLICATE_ORDER"),
-    "self_match_action": _Field(_self_match, "SELF_MATCH"),
+    "self_match_action": _Field(of_set(stricter_match), "SELF_MATCH"),
     "restricted_symbols": _Field(_union),
     "allowed_symbols": _Field(common, "ALLOWED_SYMBOL"),
     "short_selling": _Field(_both, "SHORT_SELLING"),

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from domain.terms import Term
 from domain.trading.value_objects.order_type import Liquidity
@@ -26,6 +26,10 @@ class ExecType(Term):
     EXPIRED = "EXPIRED"
     UNCLEAR = "UNCLEAR"
     ABSENT = "ABSENT"
+
+
+# Those about a trade: they book, and change no state of an order by themselves.
+EXECUTIONS: Final = frozenset({ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 
 
 class ExecutionReport(NamedTuple):

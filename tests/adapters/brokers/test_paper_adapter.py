@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -169,6 +170,22 @@ async def test_what_happens_while_disconnected_is_reported_on_reconnection() -> 
     desk.broker.reconnect()
     assert desk.told(resting) == [X.NEW, X.TRADE]
     assert desk.told(under_way) == [X.NEW, X.TRADE]
+
+
+async def test_executions_are_those_of_one_account_since_a_time_and_of_ended_orders_too() -> None:
+    desk = await desk_with_quote()
+    early = desk.place()
+    [early_report] = [report for report in desk.of(early) if report.type is X.TRADE]
+    desk.pass_time(1)
+    late = desk.place()
+    [late_report] = [report for report in desk.of(late) if report.type is X.TRADE]
+    account, since = late.account_id, early_report.time
+    assert await desk.broker.executions(account, since) == [early_report, late_report]
+    assert await desk.broker.executions(account, since + timedelta.resolution) == [late_report]
+    assert await desk.broker.executions("another", since) == []
+    desk.broker.disconnect()
+    with pytest.raises(BrokerUnavailable):
+        await desk.broker.executions(account, since)
 
 
 async def test_a_question_that_a_lost_connection_overtakes_is_unavailable() -> None:

@@ -104,4 +104,4 @@ def test_what_bears_on_an_account_is_all_that_it_could_have_something_in_the_sco
 
 def test_no_ceiling_changes_no_account() -> None:
     own = RiskProfile("desk", max_order_quantity=D(7))
-    assert replace(stricter(own, NO_CEILING), self_match_action=None) == own
+    assert stricter(own, NO_CEILING) == own

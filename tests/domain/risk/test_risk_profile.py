@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.decimals import ZERO
-from domain.risk.aggregates.risk_profile import RiskProfile, above_ceiling, stricter
+from domain.risk.aggregates.risk_profile import RiskProfile, above_ceiling, applied, stricter
 from domain.risk.services.pre_trade_check import passes
 from domain.risk.value_objects.limits import LossAction, PriceCollarWindow, RateLimit, SelfMatchAction, SymbolLimits
 from domain.risk.value_objects.strictness import NOTHING_ALLOWED, stricter_rate
@@ -93,8 +93,8 @@ def test_without_a_ceiling_and_against_itself_a_profile_stays_as_it_is(profile: 
 
 @given(PROFILES, PROFILES)
 def test_what_is_applied_is_above_neither_of_the_two(a: RiskProfile, b: RiskProfile) -> None:
-    applied = stricter(a, b)
-    assert above_ceiling(applied, a) == above_ceiling(applied, b) == []
+    strict = stricter(a, b)
+    assert above_ceiling(strict, a) == above_ceiling(strict, b) == []
 
 
 @given(
@@ -143,14 +143,14 @@ def test_a_small_bucket_and_a_slow_one_make_a_small_slow_one() -> None:
 
 def test_nothing_is_allowed_where_the_account_and_the_firm_allow_different_symbols() -> None:
     own = RiskProfile("acct", allowed_symbols=frozenset({"ACME"}))
-    applied = stricter(own, replace(NO_CEILING, allowed_symbols=frozenset({"OTHER"})))
-    assert applied.allowed_symbols == NOTHING_ALLOWED
-    assert not passes(situation(order(), limits=applied))
-    assert not passes(situation(order(symbol="OTHER"), limits=applied))
+    strict = stricter(own, replace(NO_CEILING, allowed_symbols=frozenset({"OTHER"})))
+    assert strict.allowed_symbols == NOTHING_ALLOWED
+    assert not passes(situation(order(), limits=strict))
+    assert not passes(situation(order(symbol="OTHER"), limits=strict))
 
 
 @pytest.mark.parametrize(
-    ("own", "firm", "applied"),
+    ("own", "firm", "counts"),
     [
         (LossAction.NOTIFY, LossAction.HALT, LossAction.HALT),
         (LossAction.FLATTEN, LossAction.REDUCE, LossAction.FLATTEN),
@@ -159,28 +159,34 @@ def test_nothing_is_allowed_where_the_account_and_the_firm_allow_different_symbo
     ],
 )
 def test_the_more_severe_action_counts_of_those_who_limit_losses(
-    own: LossAction | None, firm: LossAction | None, applied: LossAction
+    own: LossAction | None, firm: LossAction | None, counts: LossAction
 ) -> None:
     """None: no loss limit, and the action that a profile has by default."""
 
     def of(action: LossAction | None) -> dict[str, Any]:
         return {} if action is None else {"loss_action": action, "max_daily_loss": D(100)}
 
-    assert stricter(RiskProfile("acct", **of(own)), replace(NO_CEILING, **of(firm))).loss_action is applied
+    assert stricter(RiskProfile("acct", **of(own)), replace(NO_CEILING, **of(firm))).loss_action is counts
 
 
 def test_an_account_that_says_nothing_of_own_orders_rejects_them_whatever_the_firm_lets_pass() -> None:
     lax = replace(NO_CEILING, self_match_action=SelfMatchAction.ALLOW)
-    assert stricter(RiskProfile("acct"), lax).self_match_action is SelfMatchAction.REJECT
+    assert applied(RiskProfile("acct"), lax).self_match_action is SelfMatchAction.REJECT
     own = RiskProfile("acct", self_match_action=SelfMatchAction.ALLOW)
-    assert stricter(own, NO_CEILING).self_match_action is SelfMatchAction.ALLOW
+    assert applied(own, NO_CEILING).self_match_action is SelfMatchAction.ALLOW
+
+
+def test_of_two_ceilings_of_which_one_says_nothing_of_own_orders_the_other_counts() -> None:
+    canceling = replace(NO_CEILING, self_match_action=SelfMatchAction.CANCEL_RESTING)
+    assert stricter(NO_CEILING, canceling).self_match_action is SelfMatchAction.CANCEL_RESTING
+    assert stricter(canceling, NO_CEILING).self_match_action is SelfMatchAction.CANCEL_RESTING
 
 
 def test_the_days_start_and_the_buffer_are_the_accounts_own() -> None:
     own = RiskProfile("acct", version=7, day_start=D(3600), market_order_buffer=D("0.01"))
-    applied = stricter(own, replace(NO_CEILING, version=3, day_start=D(7200)))
-    assert (applied.account_id, applied.version) == ("acct", 7)
-    assert (applied.day_start, applied.market_order_buffer) == (D(3600), D("0.01"))
+    strict = stricter(own, replace(NO_CEILING, version=3, day_start=D(7200)))
+    assert (strict.account_id, strict.version) == ("acct", 7)
+    assert (strict.day_start, strict.market_order_buffer) == (D(3600), D("0.01"))
 
 
 # -- above the ceiling -----------------------------------------------------------------------------------
