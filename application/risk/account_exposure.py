@@ -105,7 +105,7 @@ def _orders(book: AccountBook) -> defaultdict[str, defaultdict[str, Orders]]:
     """What may yet trade, by symbol and strategy: the same that counts against the limits."""
     orders: defaultdict[str, defaultdict[str, Orders]] = defaultdict(lambda: defaultdict(Orders))
     for order in book.open():
-        if order.terms.reduce_only and order.held:
+        if order.awaits_position:
             continue
         quantity, notional = open_amount(order)
         notional *= _closing_share(book, order) if order.terms.reduce_only else ONE

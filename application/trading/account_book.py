@@ -283,11 +283,8 @@ class AccountBook:
             self._closed.update((member.order_id, None) for member in members)
 
     def _count(self, order: Order | None, sign: int) -> None:
-        if order is None or not order.is_open:
+        if order is None or not order.is_open or order.awaits_position:
             return
-        reduces = order.terms.reduce_only
-        if reduces and order.held:
-            return  # what it reduces is yet to be opened
         quantity, notional = open_amount(order)
         if not quantity:
             return

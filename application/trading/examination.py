@@ -151,7 +151,7 @@ def _waiting_without(book: AccountBook, symbol: str, without: Order | None) -> O
     waiting = book.open_orders.get(symbol)
     if waiting is None or without is None:
         return waiting
-    if without.terms.reduce_only and without.held:
+    if without.awaits_position:
         return waiting
     quantity, notional = open_amount(without)
     rest = replace(waiting)

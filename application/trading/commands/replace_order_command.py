@@ -110,8 +110,8 @@ class ReplaceOrder:
             raise order.refused("BROKER_NOT_CAPABLE", f"the broker {book.account.broker} can't replace orders")
 
     def _checked(self, book: AccountBook, order: Order, terms: OrderTerms) -> CheckedOrder:
-        is_exit = order.held and terms.reduce_only
-        checked = examine(book, terms, without=order, is_exit=is_exit, held=order.held, explain=self.validate_only)
+        is_exit, held = order.awaits_position, order.held
+        checked = examine(book, terms, without=order, is_exit=is_exit, held=held, explain=self.validate_only)
         if not checked.passed:
             failed = violations(checked.results, order.order_id)
             text = "; ".join(violation.description for violation in failed)

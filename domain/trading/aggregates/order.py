@@ -84,6 +84,11 @@ class Order:
         return self.state
 
     @property
+    def awaits_position(self) -> bool:
+        """Whether it is to close what its parent has yet to open: until then there is nothing that it reduces."""
+        return self.held and self.terms.reduce_only and not self.waits_for
+
+    @property
     def is_open(self) -> bool:
         """Whether its status is not final: it can still trade, as far as is known, or a broker owes an answer.
 

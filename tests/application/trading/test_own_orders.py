@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import OrderNotPlaced
+from domain.errors import OrderNotPlaced, PreconditionFailed
 from domain.risk.aggregates.scoped_state import ScopedTradingState
 from domain.risk.value_objects.limits import SelfMatchAction
 from domain.risk.value_objects.scope import of_account
@@ -13,7 +13,7 @@ from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_type import CancelReason, Side
-from tests.support.trading import Desk
+from tests.support.trading import D, Desk
 
 X = ExecType
 WAIT = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
@@ -94,6 +94,32 @@ def test_it_is_canceled_when_a_halt_comes_while_it_waits() -> None:
     desk.report(X.CANCELED, "sell")
     assert handed(desk, "buy") == []
     assert order(desk, "buy").status is OrderStatus.CANCELED
+
+
+def waiting_to_close_a_short_position(**limits: Any) -> Desk:
+    """Of a short position of 100, an order that only reduces is to close 10 once a resting one has ended."""
+    desk = Desk(**WAIT, **limits)
+    desk.place(client_order_id="short", side=Side.SELL, quantity=100, price=50)
+    desk.trade("t", 100, 50, client_order_id="short")
+    desk.place(client_order_id="sell", side=Side.SELL, quantity=10, price=51)
+    desk.report(X.NEW, "sell")
+    desk.place(client_order_id="close", quantity=10, price=51, reduce_only=True)
+    assert order(desk, "close").held
+    return desk
+
+
+def test_what_one_that_waits_is_to_close_no_other_order_can_close() -> None:
+    desk = waiting_to_close_a_short_position(max_position_quantity=D(110))
+    assert desk.check(client_order_id="next", quantity=200, price=50)["MAX_POSITION"].passed
+    assert not desk.check(client_order_id="next", quantity=201, price=50)["MAX_POSITION"].passed
+
+
+def test_one_that_only_reduces_may_not_grow_beyond_the_position_while_it_waits() -> None:
+    desk = waiting_to_close_a_short_position()
+    with pytest.raises(PreconditionFailed) as refused:
+        desk.replace("close", quantity=D(101))
+    assert [violation.rule for violation in refused.value.violations] == ["REDUCE_ONLY"]
+    assert desk.replace("close", quantity=D(100)).terms.quantity == 100
 
 
 def test_a_canceled_one_that_waited_never_goes_out() -> None:
