@@ -16,7 +16,7 @@ from domain.trading.value_objects.order_type import CancelReason, Side
 from tests.support.trading import D, Desk
 
 X = ExecType
-WAIT = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
+WAIT: dict[str, Any] = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
 
 
 def resting_sell(**limits: Any) -> Desk:
