@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from server.settings import Settings, SettingsError, load_settings
+from server.settings import Settings, SettingsError, load_settings, unknown_variables
 
 _NEWCOMER = """\
 quantmesh serves {services} on {address}. Stop it with Ctrl-C.
@@ -70,6 +70,8 @@ def serve(
     except SettingsError as error:
         _complain(str(error))
         raise typer.Exit(2) from None
+    for variable in unknown_variables(os.environ):
+        _complain(f"{variable} in the environment is no setting, and is ignored")
     # What gRPC's core would print of a failure, the server says itself, in one line.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     # Here, so that --help and a wrong option are answered without loading gRPC and the database drivers.

@@ -118,6 +118,15 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
     return settings
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """The variables that look like settings and are none: a slip, or what an orchestrator sets for every service."""
+    prefix = str(Settings.model_config["env_prefix"])
+    fields = Settings.model_fields
+    groups = tuple(f"{name}_" for name, field in fields.items() if field.default_factory is dict)
+    named = {variable: variable.removeprefix(prefix).lower() for variable in environ if variable.startswith(prefix)}
+    return sorted(one for one, name in named.items() if name not in fields and not name.startswith(groups))
+
+
 def group(name: str, into: type[T], values: Mapping[str, Any]) -> T:
     """The dataclass `into` made of the group `name`; SettingsError for a name it lacks or a value it refuses."""
     known = {field.name for field in fields(into)}  # type: ignore[arg-type]  # a dataclass

@@ -60,6 +60,11 @@ def test_help_on_serve_names_each_option_with_its_default_and_where_else_it_can_
 # -- what cannot be used -----------------------------------------------------------------------------------
 
 
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_named(tmp_path: Path) -> None:
+    shown = _run(tmp_path, "serve", "--database", "mysql://root@localhost/x", listn="127.0.0.1:0")
+    assert "QUANTMESH_LISTN in the environment is no setting, and is ignored" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -10,7 +10,7 @@ import pytest
 from adapters.brokers.paper_settings import PaperSettings
 from adapters.market_data.ccxt_settings import CcxtSettings
 from application.trading.request_watch import WatchSettings
-from server.settings import Settings, SettingsError, group, load_settings
+from server.settings import Settings, SettingsError, group, load_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +116,13 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
 def test_a_group_names_the_value_that_it_refuses(values: dict[str, object], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         group("paper", PaperSettings, values)
+
+
+def test_a_variable_that_is_no_setting_is_found_by_its_name() -> None:
+    good = {"QUANTMESH_LISTEN": "", "QUANTMESH_DATA_DIR": "", "QUANTMESH_PAPER_SEED": "7", "HOME": "/"}
+    assert unknown_variables(good) == []
+    slips = {"QUANTMESH_LISTN": "", "QUANTMESH_": "", "QUANTMESH_PAPERSEED": "7"}
+    assert unknown_variables(good | slips) == sorted(slips)
 
 
 def test_each_setting_says_what_it_is_for() -> None:
