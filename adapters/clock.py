@@ -9,6 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+# The loop's timers have whole milliseconds, and one of less than half of one is none: waiting for the rest of a
+# millisecond would be asking again and again until it is over.
+_SHORTEST_WAIT = 0.001
+
 
 class _LoopClock(ABC):
     """A clock that follows real time, with its timers on the running event loop.
@@ -24,10 +28,14 @@ class _LoopClock(ABC):
     def call_later(self, seconds: float, callback: Callable[[], None]) -> "_LoopTimer":
         return _LoopTimer(self, seconds, callback)
 
+    def wait_for(self, seconds: float) -> float:
+        """The real seconds that a timer of so many of the clock's must be set to."""
+        return max(_SHORTEST_WAIT, seconds / self.speed) if seconds > 0 else 0.0
+
     async def sleep(self, seconds: float) -> None:
         due = self.now() + timedelta(seconds=seconds)
         while True:
-            await asyncio.sleep(max(0.0, seconds) / self.speed)
+            await asyncio.sleep(self.wait_for(seconds))
             seconds = (due - self.now()).total_seconds()
             if seconds <= 0:
                 return
@@ -46,8 +54,7 @@ class _LoopTimer:
         self._handle.cancel()
 
     def _wait(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._handle = loop.call_later(max(0.0, seconds) / self._clock.speed, self._wake)
+        self._handle = asyncio.get_running_loop().call_later(self._clock.wait_for(seconds), self._wake)
 
     def _wake(self) -> None:
         missing = (self._due - self._clock.now()).total_seconds()

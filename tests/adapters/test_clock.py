@@ -52,6 +52,14 @@ async def test_a_timer_runs_once_and_not_before_its_time(clock: Clock) -> None:
     assert ran[0] >= due
 
 
+@pytest.mark.parametrize("speed", [1.0, 200.0])
+def test_no_wait_is_shorter_than_what_the_loop_can_tell_from_none(speed: float) -> None:
+    clock = AcceleratedClock(speed, START)
+    assert [clock.wait_for(seconds) for seconds in (-1.0, 0.0)] == [0.0, 0.0]
+    assert clock.wait_for(0.0001) == 0.001
+    assert clock.wait_for(2.0 * speed) == 2.0
+
+
 async def test_a_timer_that_is_cancelled_never_runs() -> None:
     clock = SystemClock()
     ran: list[str] = []
