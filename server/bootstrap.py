@@ -66,7 +66,7 @@ class Application:
     def __init__(self, settings: Settings, on_fenced: Callable[[], None]) -> None:
         self._settings = settings
         self._on_fenced = on_fenced
-        self._lifecycle = Lifecycle()
+        self._lifecycle = Lifecycle(settings.max_streams)
         self._clock = _clock(settings)
         self._ids = UlidGenerator(self._clock, os.urandom)
         self._market: MarketParts | None = None

@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     clock_speed: float = Field(1.0, gt=0, description="seconds of the simulated day that pass in a real one")
     clock_start: datetime | None = Field(None, description="when the simulated day begins, UTC; unset: now")
     shutdown_seconds: float = Field(5.0, gt=0, le=9, description="what calls under way get to end at a shutdown")
+    max_streams: int = Field(10_000, ge=1, description="streams that callers of one address may have open")
     switch_interval: float = Field(0.0005, gt=0, description="seconds a thread may keep the interpreter to itself")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much to log")
     crash_at: str = Field("", description="for tests alone: POINT or POINT:N, where the process kills itself")

@@ -174,9 +174,10 @@ def _streaming(
         try:
             lifecycle.enter()
             entered = True
-            async with aclosing(begin(request, context)) as responses:  # type: ignore[type-var]  # it is a generator
-                async for response in responses:
-                    await context.write(response)
+            with lifecycle.stream_of(context.peer()):
+                async with aclosing(begin(request, context)) as responses:  # type: ignore[type-var]  # a generator
+                    async for response in responses:
+                        await context.write(response)
         except DomainError as error:
             await refuse(context, error)
         except grpc.aio.BaseError:

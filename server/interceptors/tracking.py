@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from domain.errors import Unavailable
+from domain.errors import Throttled, Unavailable
 
 _log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
 
 
 def server_stopping() -> Unavailable:
@@ -18,10 +21,13 @@ def server_stopping() -> Unavailable:
 class Lifecycle:
     """The server's turn from serving to stopping.
 
-    `stopping` is set once: from then on new calls are refused, and streams say goodbye.
+    `stopping` is set once: from then on new calls are refused, and streams say goodbye. `most_streams` is what one
+    address may have open.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_streams: int = 10_000) -> None:
+        self._most_streams = most_streams
+        self._streams: Counter[str] = Counter()
         self.stopping = asyncio.Event()
         self.under_way = 0
         self._idle = asyncio.Event()
@@ -55,6 +61,27 @@ class Lifecycle:
         self.under_way -= 1
         if not self.under_way and self.stopping.is_set():
             self._idle.set()
+
+    @contextmanager
+    def stream_of(self, peer: str) -> Iterator[None]:
+        """Within it, one more stream of a caller is open; raises Throttled: QUOTA_EXCEEDED when it has too many.
+
+        Callers are told apart by their address, since who they say they are proves nothing.
+        """
+        address = peer.rpartition(":")[0]
+        if self._streams[address] >= self._most_streams:
+            raise Throttled(
+                f"a caller has at most {self._most_streams} streams open: end one first",
+                _RETRY_SECONDS,
+                reason="QUOTA_EXCEEDED",
+            )
+        self._streams[address] += 1
+        try:
+            yield
+        finally:
+            self._streams[address] -= 1
+            if not self._streams[address]:
+                del self._streams[address]
 
     def finish(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Carry on with `work` when its call has ended; the shutdown waits for it as for a call."""

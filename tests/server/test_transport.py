@@ -2,6 +2,8 @@
 
 import asyncio
 import struct
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,12 +12,13 @@ from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from quantmesh.marketdata.v1.market_data_stream_pb2 import StreamQuotesRequest
 from quantmesh.trading.v1.account_service_pb2 import ListAccountsRequest
 from quantmesh.trading.v1.broker_pb2 import ListBrokersRequest
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 from server.settings import SettingsError
 from server.transport import Transport
-from tests.server.rig import ACCOUNT, Rig, details_of, limit, refusal, scripted, until, within
+from tests.server.rig import ACCOUNT, Rig, application, details_of, limit, refusal, scripted, until, within
 from tests.support.server import Client
 
 CODE = grpc.StatusCode
@@ -192,6 +195,29 @@ async def test_while_stopping_new_calls_are_unavailable() -> None:
         refused = await refusal(rig.client.accounts.ListAccounts(ListAccountsRequest()))
         assert (refused.code, refused.reason) == (CODE.UNAVAILABLE, "SERVER_STOPPING")
         assert refused.retry_seconds > 0
+
+
+async def test_a_caller_with_too_many_streams_is_told_to_end_one(tmp_path: Path) -> None:
+    async with application(tmp_path, max_streams=1) as (_, client):
+        request = StreamQuotesRequest(symbols=["BTC/USD"])
+        first = client.market.StreamQuotes(request)
+        await first.read()
+        refused = await refusal(client.market.StreamQuotes(request))
+        assert (refused.code, refused.reason) == (CODE.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED")
+        assert refused.retry_seconds > 0
+        first.cancel()
+        await _soon_taken(lambda: client.market.StreamQuotes(request))
+
+
+async def _soon_taken(ask: Callable[[], Any]) -> None:
+    """The server hears of the end of a stream only after its caller has left it."""
+    for _ in range(500):
+        try:
+            await ask().read()
+            return
+        except grpc.aio.AioRpcError:
+            await asyncio.sleep(0.01)
+    raise AssertionError("no stream was taken any more")
 
 
 async def test_reflection_shows_the_contract_on_loopback() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.errors import Unavailable
+from domain.errors import Throttled, Unavailable
 from server.interceptors.tracking import Lifecycle
 
 
@@ -52,3 +52,24 @@ async def test_listeners_hear_of_the_stop_while_they_listen() -> None:
             pass
         life.stop()
     assert heard == ["one"]
+
+
+async def test_each_address_has_so_many_streams_and_the_next_once_one_has_ended() -> None:
+    life = Lifecycle(most_streams=2)
+    with life.stream_of("ipv4:10.0.0.1:5001"):
+        with life.stream_of("ipv4:10.0.0.1:5002"):
+            with pytest.raises(Throttled) as refused, life.stream_of("ipv4:10.0.0.1:5003"):
+                raise AssertionError("one too many")
+            with life.stream_of("ipv4:10.0.0.2:5001"):
+                pass
+        with life.stream_of("ipv4:10.0.0.1:5003"):
+            pass
+    assert (refused.value.reason, refused.value.retry_after_seconds) == ("QUOTA_EXCEEDED", 1.0)
+
+
+async def test_a_stream_that_fails_no_longer_counts() -> None:
+    life = Lifecycle(most_streams=1)
+    with pytest.raises(ValueError, match="broken"), life.stream_of("ipv4:10.0.0.1:5001"):
+        raise ValueError("broken")
+    with life.stream_of("ipv4:10.0.0.1:5001"):
+        pass
