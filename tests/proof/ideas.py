@@ -73,7 +73,7 @@ firm_profiles = st.fixed_dictionaries(
 
 
 def move(name: str, *of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
-    """A call of the machine's method of that name."""
+    """A call of the method of that name: decisions are the risk managers', the rest the machine's."""
     return st.tuples(st.just(name), *of)
 
 

@@ -4,27 +4,23 @@ plain model of what may leave it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import product
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from application.risk.commands.update_risk_profile_command import UpdateRiskProfile
 from application.trading.command import Command, OrderRef
 from application.trading.commands.cancel_order_command import CancelOrder
 from application.trading.commands.place_order_command import PlaceOrder
 from application.trading.commands.replace_order_command import Change, ReplaceOrder
-from domain.errors import DomainError, OrderNotPlaced, Unavailable
-from domain.risk.aggregates.kill_switch import KillSwitch
+from domain.errors import DomainError, OrderNotPlaced
 from domain.risk.value_objects.limits import SelfMatchAction
-from domain.risk.value_objects.scope import Scope, of_account
-from domain.risk.value_objects.trading_state import TradingState
+from domain.risk.value_objects.scope import of_account
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import Side
@@ -45,15 +41,14 @@ from tests.proof.ideas import (
     whichever,
 )
 from tests.proof.instant_loop import InstantLoop
-from tests.proof.judge import Broken, Judge, Kill, covers
-from tests.proof.plain_model import Known, Limits
+from tests.proof.judge import Broken, Judge, covers
+from tests.proof.managers import Call, Managers
+from tests.proof.plain_model import Known
 from tests.proof.site import ACCOUNTS, PRICES, Site
-from tests.proof.uncertain import Uncertain
 from tests.proof.venue import Ticket
 from tests.support.engine import Fault
 from tests.support.trading import terms
 
-BOSS = "user:boss"
 _TICK = 0.001
 
 
@@ -67,13 +62,12 @@ class RiskCoreMachine(RuleBasedStateMachine):
         self.loop = InstantLoop()
         self.site = Site()
         self.judge = Judge(self.site, self.seen)
+        self.managers = Managers(self.site, self.judge, self._begin)
         self.ideas: list[Idea] = []
-        self.releasing: set[str] = set()
         self.made = 0
         self.calm = 1
-        self.troubles = 0
         self._run(self.site.open())
-        self._moves([("limit", "left", left), ("limit", "right", right)])
+        self._decisions([("limit", "left", left), ("limit", "right", right)])
         self._run(self.site.idle())
 
     def teardown(self) -> None:
@@ -98,13 +92,14 @@ class RiskCoreMachine(RuleBasedStateMachine):
         self._answer_everything()
         for ticket in list(self.site.venue.tickets.values()):
             self.site.venue.fill(ticket, ticket.left, late=False)
-        self._moves([("engage", of_account(account_id), True, True)])
+        self._decisions([("engage", of_account(account_id), True, True)])
 
     @rule(account_id=accounts, symbol=symbols, side=sides)
     def somebodys_own_orders_meet(self, account_id: str, symbol: str, side: Side) -> None:
         idea = Idea(account_id, symbol, side, 20, 100)
         aside = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
-        self._moves([("limit", account_id, aside), ("place", idea), ("place", replace(idea, side=side.opposite))])
+        self._decisions([("limit", account_id, aside)])
+        self._moves([("place", idea), ("place", replace(idea, side=side.opposite))])
 
     @rule(many=st.lists(doings, min_size=1, max_size=4))
     def the_venue_does(self, many: list[tuple[Any, ...]]) -> None:
@@ -112,17 +107,22 @@ class RiskCoreMachine(RuleBasedStateMachine):
 
     @rule(many=st.lists(decisions, min_size=1, max_size=3))
     def managers_decide(self, many: list[tuple[Any, ...]]) -> None:
-        self._moves(many)
+        self._decisions(many)
 
     @rule(many=st.lists(troubles, min_size=1, max_size=2))
     def something_breaks(self, many: list[tuple[Any, ...]]) -> None:
-        self.troubles += 1
+        self.managers.troubles += 1
         self._moves(many)
 
     def _moves(self, many: list[tuple[Any, ...]]) -> None:
         for name, *of in many:
             self._tick()
             getattr(self, f"_{name}")(*of)
+
+    def _decisions(self, many: list[tuple[Any, ...]]) -> None:
+        for name, *of in many:
+            self._tick()
+            getattr(self.managers, name)(*of)
 
     def _place_again(self, which: int) -> None:
         """One that looks like another."""
@@ -225,78 +225,6 @@ class RiskCoreMachine(RuleBasedStateMachine):
         live = [ticket for ticket in self.site.venue.tickets.values() if ticket.live]
         return live[which % len(live)] if live else None
 
-    # -- risk managers --------------------------------------------------------------------------------
-
-    def _limit(self, account_id: str, changes: dict[str, Any]) -> None:
-        self._execute(UpdateRiskProfile(account_id, BOSS, changes))
-
-    def _limit_all(self, changes: dict[str, Any]) -> None:
-        after = Limits.of(SimpleNamespace(order_rate=None, duplicate_window=None, **changes))
-        change = partial(self.site.desk.update_firm_profile, changes, BOSS)
-        self._begin(lambda: self._asking(self.judge.firm, after, change))
-
-    def _set_state(self, scope: Scope, state: str) -> None:
-        change = partial(self.site.desk.set_trading_state, scope, TradingState(state), "because", BOSS)
-        self._begin(lambda: self._asking(self.judge.states[scope], state, change))
-
-    def _engage(self, scope: Scope, cancels: bool, flattens: bool) -> None:
-        self._begin(lambda: self._engaging(scope, cancels or flattens, flattens))
-
-    async def _engaging(self, scope: Scope, cancels: bool, flattens: bool) -> None:
-        before = self.judge.kills[scope].now[-1]
-        after = Kill(True, cancels or before.cancels, flattens or before.flattens)
-        calm = self._calm_as()
-        requested = {id: order.cancels for _, id, order in self.judge.orders()}
-        engage = self.site.desk.kill_switches.engage
-        change = partial(engage, scope, "enough", BOSS, cancel_orders=cancels, flatten=flattens)
-        answer = await self._asking(self.judge.kills[scope], after, change)
-        if answer is None or not answer.view.kill.cancel_orders or calm is None or calm != self._calm_as():
-            return
-        if self.site.engine.controls.get(answer.view.kill.kill_switch_id) is None:
-            return  # a release that was under way beside it came after it
-        self.judge.catch_up()
-        for account_id, id, order in self.judge.orders():
-            canceled = order.cancel_asked or order.cancels > requested.get(id, 0)
-            if order.is_open and covers(scope, account_id, order.terms) and not canceled and not order.flattens:
-                self.judge.faults.append(f"{id} is open after its kill switch was answered, and has no cancel")
-
-    def _calm_as(self) -> tuple[object, ...] | None:
-        """The same as before when no account was read back meanwhile, nor was anything broken; None if something is."""
-        writers = self.site.engine.writers("venue")
-        if not self.site.store_is_sound or any(writer.recovering for writer in writers):
-            return None
-        return self.troubles, *(writer.book for writer in writers)
-
-    def _release(self, which: int) -> None:
-        stored = self.site.database.state.controls.values()
-        engaged = [kill for kill in stored if isinstance(kill, KillSwitch) and kill.engaged]
-        # A release that is repeated changes nothing, also when another switch of the scope is engaged by then.
-        engaged = [kill for kill in engaged if kill.kill_switch_id not in self.releasing]
-        if engaged:
-            kill = engaged[which % len(engaged)]
-            self.releasing.add(kill.kill_switch_id)
-            self._begin(lambda: self._releasing(kill))
-
-    async def _releasing(self, kill: KillSwitch) -> None:
-        release = self.site.desk.kill_switches.release
-        change = partial(release, kill.kill_switch_id, "fine", BOSS, kill.version)
-        try:
-            await self._asking(self.judge.kills[kill.scope], Kill(), change)
-        finally:
-            self.releasing.discard(kill.kill_switch_id)
-
-    async def _asking(self, what: Uncertain[Any], value: Any, change: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        asked = what.ask(self.site.clock.now(), value)
-        try:
-            answer = await change()
-        except Unavailable:
-            raise
-        except DomainError:
-            what.refuse(self.site.clock.now(), asked)
-            raise
-        what.answer(self.site.clock.now(), asked)
-        return answer
-
     # -- the machine that it runs on ------------------------------------------------------------------
 
     @rule(turns=st.integers(1, 12))
@@ -337,7 +265,7 @@ class RiskCoreMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0, 1, 70]))
     def die_and_come_back(self, seconds: int) -> None:
         """Whatever is under way, in the process or in the store."""
-        self.troubles += 1
+        self.managers.troubles += 1
         self._tick()
         self._run(self.site.die())
         self.site.clock.advance(seconds)
@@ -395,10 +323,10 @@ class RiskCoreMachine(RuleBasedStateMachine):
         engine = self.site.engine
         self._begin(lambda: engine.execute(command))
 
-    def _begin(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    def _begin(self, call: Call) -> None:
         self.loop.create_task(self._called(call))
 
-    async def _called(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    async def _called(self, call: Call) -> None:
         try:
             await call()
         except DomainError:
