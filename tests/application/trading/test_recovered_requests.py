@@ -104,7 +104,7 @@ async def test_a_filled_order_whose_cancel_was_never_answered_is_settled_after_a
     assert house.order().status is S.FILLED
 
 
-async def test_working_orders_are_shown_to_the_broker_at_the_start_and_held_ones_are_not(house: House) -> None:
+async def test_working_orders_are_shown_to_the_broker_at_the_start(house: House) -> None:
     await works(house)
     await house.place("other")
     await house.restart()

@@ -145,7 +145,9 @@ async def test_a_silent_cancel_is_asked_about_and_sent_again(house: House) -> No
     await works(house)
     await house.cancel()
     await house.pass_time(6)
-    assert house.broker.times("cancel", house.order().order_id) > 1
+    order_id = house.order().order_id
+    assert order_id in house.broker.asked
+    assert house.broker.times("cancel", order_id) > 1
     await house.tell(X.CANCELED)
     order = house.order()
     assert (order.status, order.cancel_reason) == (S.CANCELED, CancelReason.REQUESTED)

@@ -174,13 +174,14 @@ async def test_a_bracket_goes_on_after_a_restart_where_it_was(house: House) -> N
     assert house.order("loss").status is S.PENDING_CANCEL
 
 
-async def test_held_children_are_neither_sent_nor_asked_about_after_a_restart(house: House) -> None:
+async def test_held_children_are_neither_shown_nor_sent_nor_asked_about_after_a_restart(house: House) -> None:
     group = PlaceOrderGroup(
         MAIN, "user:test", GroupType.OTO, (terms("a", quantity=10), terms("b", Side.SELL, 10)), ("a", "b")
     )
     await house.run(group)
     await house.tell(X.NEW, "a")
     await house.restart(seconds_later=100)
+    assert [order.terms.client_order_id for order in house.broker.working] == ["a"]
     await house.pass_time(10)
     child = house.order("b")
     assert child.held
