@@ -15,6 +15,9 @@ from domain.trading.value_objects.order_terms import OrderTerms
 
 _GRID: int = 10**PLACES
 _MOST_LOOK_ALIKES = 64
+_LOOK_ALIKE = "DUPLICATE_ORDER"
+# Of a whole number of lots, LOT_SIZE refuses what is below the smallest quantity.
+_MINIMUMS = frozenset({"LOT_SIZE", "MIN_NOTIONAL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ class LargestSize:
 class SizeSearch:
     """Bisection over lots, each tried as `order` makes it, every other time where the limits seem to lie.
 
-    A rule that refuses a size refuses every larger one, but for two: LOT_SIZE, which sets the smallest, and
-    DUPLICATE_ORDER, which refuses single sizes and is stepped over at the end.
+    A rule that refuses a size refuses every larger one, but for those that are left out at first: the venue's
+    minimums, which are held against the size that the others leave, and DUPLICATE_ORDER, which refuses single sizes
+    and is stepped over at the end.
     """
 
     def __init__(self, book: AccountBook, instrument: Instrument, order: Callable[[Decimal], OrderTerms]) -> None:
@@ -42,22 +46,23 @@ class SizeSearch:
         self._order = order
         fractions = book.broker.capabilities.fractional_quantities
         self._lot = instrument.lot_size if fractions else _whole(instrument.lot_size)
-        self._smallest = max(1, -_floor(-instrument.min_quantity / self._lot))
         # Every instrument has a largest order, so nothing above the lot after it need be tried.
         self._ceiling = _floor(instrument.max_quantity / self._lot) + 1
         self._refusals: dict[int, list[RuleResult]] = {}
 
     def up_to(self, quantity: Decimal) -> LargestSize:
         wanted = _floor(quantity / self._lot)
-        passing = self._without_look_alikes(self._bisect(wanted))
-        if passing < wanted:
-            self._refused(max(passing + 1, min(self._smallest, wanted)))
-        return LargestSize(self._lot, wanted * self._lot, passing * self._lot, self._limits(passing))
+        largest = self._bisect(wanted)
+        if largest < wanted:
+            self._refused(largest + 1)
+        left = self._without_look_alikes(largest)
+        passing = 0 if not left or self._refused(left) else left
+        return LargestSize(self._lot, wanted * self._lot, passing * self._lot, self._limits(left, wanted))
 
     def _bisect(self, wanted: int) -> int:
         if not wanted or self._passes(wanted):
             return wanted
-        low, high = self._smallest, min(wanted, self._ceiling)
+        low, high = 1, min(wanted, self._ceiling)
         if low >= high or not self._passes(low):
             return 0
         for turn in count():
@@ -81,21 +86,25 @@ class SizeSearch:
         )
 
     def _without_look_alikes(self, lots: int) -> int:
-        for smaller in range(lots, max(self._smallest - 1, lots - _MOST_LOOK_ALIKES), -1):
-            if not self._refused(smaller):
+        for smaller in range(lots, max(0, lots - _MOST_LOOK_ALIKES), -1):
+            if all(result.rule != _LOOK_ALIKE for result in self._refused(smaller)):
                 return smaller
         return 0
 
-    def _limits(self, passing: int) -> tuple[RuleResult, ...]:
+    def _limits(self, left: int, wanted: int) -> tuple[RuleResult, ...]:
+        """What lowered `wanted` to what is `left`. Of sizes tried on the way, the minimums say nothing."""
         limits: dict[str, RuleResult] = {}
-        for lots in sorted((lots for lots in self._refusals if lots > passing), reverse=True):
+        for lots in sorted((lots for lots in self._refusals if lots >= left), reverse=True):
             for result in self._refusals[lots]:
+                if result.rule in _MINIMUMS and lots not in (left, wanted):
+                    continue
                 limits.pop(result.rule, None)
                 limits[result.rule] = result
         return tuple(limits.values())
 
     def _passes(self, lots: int) -> bool:
-        return all(result.rule == "DUPLICATE_ORDER" for result in self._refused(lots))
+        """Whether no rule refuses it that refuses every larger size too."""
+        return all(result.rule == _LOOK_ALIKE or result.rule in _MINIMUMS for result in self._refused(lots))
 
     def _refused(self, lots: int) -> list[RuleResult]:
         if lots not in self._refusals:

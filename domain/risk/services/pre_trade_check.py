@@ -86,6 +86,7 @@ RULES: tuple[Rule, ...] = (
     Rule("EXPIRE_TIME", instrument.expire_time, "", "expires after now"),
     Rule("TRADING_HOURS", instrument.trading_hours, "", "the market", ("trading_hours_only",)),
     Rule("POST_ONLY", price.post_only, "{currency}", "post-only price against the market"),
+    Rule("MIN_NOTIONAL", size.min_notional, "{currency}", "order notional against the venue's minimum"),
     Rule("MAX_ORDER_QUANTITY", size.max_order_quantity, "units", "order quantity"),
     Rule(
         "MAX_ORDER_NOTIONAL",

@@ -31,6 +31,7 @@ from tests.support.situations import (
 
 D = Decimal
 SELL = Side.SELL
+LEAST_5000 = replace(ACME, min_notional=D(5_000))
 Facts = Mapping[str, Any]
 _ORDER = frozenset({"side", "quantity", "price", "type", "stop_price", "post_only", "reduce_only", "symbol"}) | {
     "time_in_force",
@@ -137,6 +138,12 @@ EDGES = {
     ),
     "a post-only sell above the bid": Edge(
         "POST_ONLY", {"price": "49.91"}, {"price": "49.90"}, also={"post_only": True, "side": SELL}
+    ),
+    "the venue's least notional": Edge(
+        "MIN_NOTIONAL", {"price": "50.00"}, {"price": "49.99"}, also={"instrument": LEAST_5000}
+    ),
+    "the venue's least notional, at the market": Edge(
+        "MIN_NOTIONAL", {"quantity": 100}, {"quantity": 99}, also={"price": None, "instrument": LEAST_5000}
     ),
     "an order's quantity": Edge(
         "MAX_ORDER_QUANTITY", {"quantity": 100}, {"quantity": 101}, {"max_order_quantity": D(100)}

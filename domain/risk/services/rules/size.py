@@ -1,4 +1,4 @@
-"""How large one order may be, how many may be open, and how large a position may get.
+"""How large one order may be and how small, how many may be open, and how large a position may get.
 
 The limits of an order's symbol are the stricter of the symbol's own and the profile's.
 """
@@ -6,7 +6,9 @@ The limits of an order's symbol are the stricter of the symbol's own and the pro
 from decimal import Decimal
 
 from domain.decimals import ZERO
+from domain.market_data.quote import Quote
 from domain.risk.services.situation import BUY, Situation, Verdict, ahead, impact
+from domain.trading.value_objects.order_terms import OrderTerms
 
 
 def max_order_quantity(s: Situation) -> Verdict | None:
@@ -24,6 +26,41 @@ def max_order_notional(s: Situation) -> Verdict | None:
         return False, None, limit
     value = s.terms.quantity * s.reserve_price * s.rate
     return value <= limit, value, limit
+
+
+def min_notional(s: Situation) -> Verdict | None:
+    """The venue's, in the instrument's currency: of the whole quantity, also where a part of it has filled."""
+    if s.instrument is None or s.instrument.min_notional is None:
+        return None
+    price = least_price(s.terms, s.quote)
+    if price is None:
+        return None
+    value = s.terms.quantity * price
+    return value >= s.instrument.min_notional, value, s.instrument.min_notional
+
+
+def least_price(terms: OrderTerms, quote: Quote | None) -> Decimal | None:
+    """The price at which an order must be worth the venue's minimum: its limit, or else where it starts to trade.
+
+    `reserve_price` is the most that may come of an order, this the least before the market moves: the ask for a buy,
+    the bid for a sell, or the stop price where that is still to be reached. A trailing stop may trigger as near as the
+    ask for a buy that follows the market down, and by its trail below the bid for a sell. Nothing is taken off for
+    slippage: who closes a position just above the minimum must not be refused what the venue takes.
+    None where there is neither a price nor a quote.
+    """
+    if terms.limit_price is not None:
+        return terms.limit_price
+    stop = terms.stop_price
+    if quote is None:
+        return stop
+    if terms.side is BUY:
+        return quote.ask_price if stop is None or stop < quote.ask_price else stop
+    bid = quote.bid_price
+    if stop is not None:
+        return min(stop, bid)
+    if terms.trail_offset is not None:
+        return max(ZERO, bid - terms.trail_offset)
+    return bid if terms.trail_percent is None else bid - bid * terms.trail_percent / 100
 
 
 def max_open_orders(s: Situation) -> Verdict | None:

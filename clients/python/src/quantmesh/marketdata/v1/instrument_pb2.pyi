@@ -245,7 +245,7 @@ class Instrument(_message.Message):
     """
     min_notional: _builtins.str
     """Smallest value of an order (quantity x price x multiplier), a decimal in `currency`. Empty: the venue
-    sets none.
+    sets none. An order below it is refused: MIN_NOTIONAL.
     """
     multiplier: _builtins.str
     """Value of one unit of quantity for a price of 1, a decimal. "1" for everything but derivatives."""

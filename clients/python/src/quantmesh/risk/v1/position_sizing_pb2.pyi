@@ -332,7 +332,9 @@ class SizePositionResponse(_message.Message):
     """The sequence of the account's journal on whose state it was computed."""
     @_builtins.property
     def limited_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The rules that lowered it, by their codes, the one that bound last. Empty if none did."""
+        """The rules that lowered it, by their codes, the one that bound last, or that refused what was left (LOT_SIZE and
+        MIN_NOTIONAL: less than the venue takes). Empty if none did.
+        """
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___SizingStep]:

@@ -100,6 +100,10 @@ class _RiskRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RiskRule.Val
     """The symbol is on the allowed list, where there is one."""
     RISK_RULE_POST_ONLY: _RiskRule.ValueType  # 37
     """A post-only order would rest and not trade at once."""
+    RISK_RULE_MIN_NOTIONAL: _RiskRule.ValueType  # 38
+    """Value of one order, the whole quantity at its limit price or else where it starts to trade, is at least the
+    instrument's min_notional.
+    """
 
 class RiskRule(_RiskRule, metaclass=_RiskRuleEnumTypeWrapper):
     """The codes of the pre-trade rules. On the wire they are strings, without the prefix, in three places:
@@ -185,4 +189,8 @@ RISK_RULE_ALLOWED_SYMBOL: RiskRule.ValueType  # 36
 """The symbol is on the allowed list, where there is one."""
 RISK_RULE_POST_ONLY: RiskRule.ValueType  # 37
 """A post-only order would rest and not trade at once."""
+RISK_RULE_MIN_NOTIONAL: RiskRule.ValueType  # 38
+"""Value of one order, the whole quantity at its limit price or else where it starts to trade, is at least the
+instrument's min_notional.
+"""
 Global___RiskRule: _TypeAlias = RiskRule  # noqa: Y015
