@@ -2,7 +2,8 @@
 
 What it costs to decide, to look up and to commit hardly depends on how many commands are in it. When the last commit
 answered a crowd, the next waits for it to come again; one caller alone never waits.
-(64 callers on two cores, CPU of a PlaceOrder: 515 us when only the commits wait, 360 us when the decisions wait too.)
+(64 callers on two cores, CPU of a PlaceOrder: 515 us when only the commits wait, 360 us when the decisions wait too.
+In 16 accounts, by the clock: 397 us when only the writer that finds all here goes on, 308 us when every one does.)
 """
 
 import asyncio
@@ -20,6 +21,7 @@ class Crowd:
         self._came = 0
         self._expected = 0
         self._waiting: list[asyncio.Future[None]] = []
+        self._is_open = False
 
     def came(self) -> None:
         """One caller more waits for a decision."""
@@ -33,9 +35,14 @@ class Crowd:
 
     async def gathered(self) -> None:
         """Return once those are here who are expected, or nobody came for a while, or it has taken too long."""
+        if self._is_open:
+            return
         if not self._waiting:
-            if self._expected < _CROWD or self._came >= self._expected:
+            if self._expected < _CROWD:
                 self._came = 0
+                return
+            if self._came >= self._expected:
+                self._open()
                 return
             asyncio.get_running_loop().call_soon(self._look, 0, 0, 0)
         # One each: who is cancelled takes nobody along.
@@ -54,8 +61,14 @@ class Crowd:
             loop.call_later(_LOOK_SECONDS, self._look, looks + 1, quiet, self._came)
 
     def _open(self) -> None:
+        """Let in who waits, and who was called when the last one came and is on the way here."""
         self._came = 0
+        self._is_open = True
+        asyncio.get_running_loop().call_soon(self._close)
         waiting, self._waiting = self._waiting, []
         for opened in waiting:
             if not opened.done():
                 opened.set_result(None)
+
+    def _close(self) -> None:
+        self._is_open = False

@@ -55,6 +55,28 @@ async def test_nobody_waits_when_all_are_back_already(crowd: Crowd) -> None:
         waiting.send(None)
 
 
+async def test_all_accounts_whose_callers_have_come_are_let_in_together(crowd: Crowd) -> None:
+    come(crowd, _CALLERS)
+    writers = [asyncio.create_task(crowd.gathered()) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert all(writer.done() for writer in writers)
+    late = asyncio.create_task(crowd.gathered())
+    await settle()
+    assert not late.done()
+    come(crowd, _CALLERS)
+    await late
+
+
+async def test_an_account_of_which_the_last_caller_is_goes_on_with_those_that_waited(crowd: Crowd) -> None:
+    waiting = asyncio.create_task(crowd.gathered())
+    await settle()
+    last = asyncio.create_task(crowd.gathered())  # its writer is on the way when its caller completes the crowd
+    come(crowd, _CALLERS)
+    await asyncio.sleep(0)
+    assert last.done()
+    await waiting
+
+
 async def test_those_who_came_while_others_were_answered_are_expected_with_them() -> None:
     crowd = Crowd()
     come(crowd, 3)
