@@ -1,10 +1,11 @@
 """What journal and repository need of a database: a fenced transaction, and reads of what is committed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol, TypeAlias
 
 from sqlalchemy import Table
 
+from adapters.persistence.queries import LookUp
 from adapters.persistence.rows import Row
 from adapters.persistence.sql import Query
 
@@ -44,8 +45,8 @@ class Reader(Protocol):
         """The rows of each query, all as of one moment."""
         ...
 
-    async def look_up(self, query: Query) -> list[Row]:
-        """The rows of a query for a few whole keys, the cheapest way there is."""
+    async def look_up(self, wanted: LookUp, account_id: str, ids: Collection[str]) -> Sequence[Row]:
+        """The account's rows of a few whole keys, the cheapest way there is."""
         ...
 
     async def close(self) -> None: ...

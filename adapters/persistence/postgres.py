@@ -5,7 +5,8 @@ statement than the statement does.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, cast
 
@@ -13,6 +14,7 @@ import asyncpg
 from sqlalchemy import Table
 
 from adapters.persistence.database import CrashPoints
+from adapters.persistence.queries import LookUp
 from adapters.persistence.rows import Row
 from adapters.persistence.sql import POSTGRESQL, Query, Texts
 from adapters.persistence.writes import LOCK_EPOCH, RAISE_EPOCH, fenced_insert
@@ -100,6 +102,15 @@ class PostgresWriter:
             await self._connection.close()
 
 
+class Together:
+    """What several accounts look up at once: `ids` and, for each, its account; and the rows by account."""
+
+    def __init__(self) -> None:
+        self.accounts: list[str] = []
+        self.ids: list[str] = []
+        self.rows: asyncio.Task[Mapping[str, Sequence[Row]]]
+
+
 class PostgresReader:
     """Connections that are taken in turn. (asyncpg's own pool costs twice what a short query does.)"""
 
@@ -109,13 +120,30 @@ class PostgresReader:
         self._dsn = dsn
         self._connections = connections
         self._texts = Texts(POSTGRESQL)
+        self._together: dict[LookUp, Together] = {}
         self._idle: asyncio.LifoQueue[asyncpg.Connection[Any] | None] = asyncio.LifoQueue()
         for _ in range(connections):
             self._idle.put_nowait(None)
 
-    async def look_up(self, query: Query) -> list[Row]:
-        [rows] = await self.read(query)
-        return rows
+    async def look_up(self, wanted: LookUp, account_id: str, ids: Collection[str]) -> Sequence[Row]:
+        """Accounts that ask in the same turn of the loop share a round trip, and go on together."""
+        together = self._together.get(wanted)
+        if together is None:
+            together = self._together[wanted] = Together()
+            together.rows = asyncio.create_task(self._look_up_all(wanted, together), name="look-up of many accounts")
+            together.rows.add_done_callback(lambda done: done.cancelled() or done.exception())
+        together.accounts += [account_id] * len(ids)
+        together.ids += ids
+        rows = await asyncio.shield(together.rows)
+        return rows[account_id]
+
+    async def _look_up_all(self, wanted: LookUp, together: "Together") -> Mapping[str, Sequence[Row]]:
+        del self._together[wanted]  # whoever asks from now on is too late for this one
+        [rows] = await self.read((wanted.of_many, {"accounts": together.accounts, "ids": together.ids}))
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        for account_id, *row in rows:
+            found[account_id].append(tuple(row))
+        return found
 
     async def read(self, *queries: Query) -> list[list[Row]]:
         statements = [self._statement(query) for query in queries]

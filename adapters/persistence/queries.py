@@ -1,9 +1,10 @@
 """The reads that take no filters."""
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     CompoundSelect,
     Select,
@@ -14,7 +15,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from adapters.persistence.sql import among, number, text
+from adapters.persistence.sql import among, number, pair_among, text
 from adapters.persistence.tables import (
     IN_FORCE,
     IS_OPEN,
@@ -81,15 +82,32 @@ _ORDERS = select(orders.c.body).where(orders.c.account_id == _ACCOUNT)
 ORDER: Final = _ORDERS.where(orders.c.order_id == text("order_id"))
 ORDER_BY_CLIENT_ID: Final = _ORDERS.where(orders.c.client_order_id == text("client_order_id"))
 ORDERS_BY_ID: Final = _ORDERS.where(among(orders.c.order_id, "ids"))
-ORDERS_BY_CLIENT_ID: Final = _ORDERS.where(among(orders.c.client_order_id, "ids"))
 
 _FILLS = select(fills.c.body).where(fills.c.account_id == _ACCOUNT)
 # Without an order: asked for one, SQLite walks through all fills by their numbers instead of finding these.
 FILLS_OF_ORDERS: Final = _FILLS.where(among(fills.c.order_id, "ids"))
-KNOWN_EXECUTIONS: Final = select(fills.c.execution_id).where(
-    fills.c.account_id == _ACCOUNT, among(fills.c.execution_id, "ids")
-)
 FILLS_OF_SYMBOL: Final = _FILLS.where(fills.c.symbol == text("symbol"), fills.c.busted == false())
+
+
+class LookUp(NamedTuple):
+    """What is asked on the way of every order, by whole keys and mostly in vain: of one account, and of many at once,
+    with the account before each row.
+    """
+
+    of_one: Select[Any]
+    of_many: Select[Any]
+
+
+def _look_up(key: Column[str], shown: Column[Any]) -> LookUp:
+    account_id = key.table.c.account_id
+    return LookUp(
+        select(shown).where(account_id == _ACCOUNT, among(key, "ids")),
+        select(account_id, shown).where(pair_among((account_id, key), ("accounts", "ids"))),
+    )
+
+
+ORDERS_BY_CLIENT_ID: Final = _look_up(orders.c.client_order_id, orders.c.body)
+KNOWN_EXECUTIONS: Final = _look_up(fills.c.execution_id, fills.c.execution_id)
 
 
 def _live(column: ColumnElement[Any], *more: ColumnElement[Any]) -> CompoundSelect[Any]:

@@ -45,13 +45,11 @@ class SqlReads:
     async def known_executions(self, account_id: str, execution_ids: Collection[str]) -> Collection[str]:
         return [id for (id,) in await self._look_up(queries.KNOWN_EXECUTIONS, account_id, execution_ids)]
 
-    async def _look_up(self, statement: SelectBase, account_id: str, ids: Collection[str]) -> list[Row]:
-        """For what is asked on the way of every order, and mostly in vain."""
-        asked = {"account_id": account_id, "ids": list(ids)}
+    async def _look_up(self, wanted: queries.LookUp, account_id: str, ids: Collection[str]) -> Sequence[Row]:
         if len(ids) > _FEW:
-            return await self._rows(statement, asked)
+            return await self._rows(wanted.of_one, {"account_id": account_id, "ids": list(ids)})
         try:
-            return await self._reader.look_up((statement, asked))
+            return await self._reader.look_up(wanted, account_id, ids)
         except self._reader.failures as error:
             raise self._unavailable() from error
 

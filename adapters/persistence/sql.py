@@ -85,3 +85,20 @@ def _among_json(element: among, compiler: SQLCompiler, **kw: Any) -> str:
     items = compiler.process(element.items, **kw)
     column = compiler.process(element.column, **kw)
     return f"{column} IN (SELECT value FROM json_each({items}))"  # noqa: S608 both parts are the compiler's
+
+
+class pair_among(ColumnElement[bool]):  # noqa: N801 it reads as the operator that it is
+    """Whether the columns' values are one of the pairs that the two list parameters make. PostgreSQL alone has it."""
+
+    inherit_cache = False
+
+    def __init__(self, columns: tuple[ColumnElement[str], ColumnElement[str]], names: tuple[str, str]) -> None:
+        self.columns = columns
+        self.items = tuple(bindparam(name, type_=ARRAY(Text)) for name in names)
+
+
+@compiles(pair_among, "postgresql")
+def _pair_among_arrays(element: pair_among, compiler: SQLCompiler, **kw: Any) -> str:
+    columns = ", ".join(compiler.process(column, **kw) for column in element.columns)
+    items = ", ".join(compiler.process(item, **kw) for item in element.items)
+    return f"({columns}) IN (SELECT * FROM unnest({items}))"  # noqa: S608 both parts are the compiler's

@@ -1,7 +1,7 @@
 """SQLite: WAL, synchronous=FULL, one writing connection, and readers beside it that never wait for it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from adapters.persistence.codec import encode
 from adapters.persistence.database import CrashPoints
+from adapters.persistence.queries import LookUp
 from adapters.persistence.rows import Row
 from adapters.persistence.sql import SQLITE, Query, Texts
 from adapters.persistence.threads import ConnectionThreads
@@ -112,7 +113,8 @@ class SqliteReader:
         # Finding a key takes some 6 us, the way to a thread and back ten times that: it is done where it is asked.
         self._here = connect(path, "ro", READING)
 
-    async def look_up(self, query: Query) -> list[Row]:
+    async def look_up(self, wanted: LookUp, account_id: str, ids: Collection[str]) -> list[Row]:
+        query = wanted.of_one, {"account_id": account_id, "ids": list(ids)}
         return self._here.execute(*self._statement(query)).fetchall()
 
     async def read(self, *queries: Query) -> list[list[Row]]:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -237,6 +238,29 @@ async def test_orders_are_found_by_the_callers_ids_whatever_their_state(store: S
         assert sorted(found, key=lambda order: order.created_sequence) == [first, second]
     assert list(await store.journal.orders_by_client_id("desk", [])) == []
     assert list(await store.journal.orders_by_client_id("other", ["c-1"])) == []
+
+
+async def test_accounts_that_look_up_at_the_same_time_each_find_their_own(store: Store) -> None:
+    ledgers = [Ledger(f"desk-{number}") for number in range(3)]
+    placed = {}
+    for ledger in ledgers:
+        await store.journal.append(ledger.opened())
+        placed[ledger.account_id] = [ledger.place("c-1"), ledger.place(f"of {ledger.account_id}")]
+        await store.journal.append(ledger.take())
+    every_id = ["c-1", "new", *(f"of {ledger.account_id}" for ledger in ledgers)]
+    asked = [*placed, "desk-none"]
+    found = await asyncio.gather(*(store.journal.orders_by_client_id(account, every_id) for account in asked))
+    by_age = [sorted(orders, key=lambda order: order.created_sequence) for orders in found]
+    assert by_age == [*placed.values(), []]
+
+
+async def test_one_who_gives_up_a_look_up_leaves_the_others_theirs(store: Store, ledger: Ledger) -> None:
+    order = ledger.place("c-1")
+    await store.journal.append(ledger.take())
+    looking = [asyncio.ensure_future(store.journal.orders_by_client_id("desk", ["c-1"])) for _ in range(2)]
+    await asyncio.sleep(0)
+    looking[0].cancel()
+    assert await looking[1] == [order]
 
 
 async def test_orders_are_found_by_their_ids(store: Store, ledger: Ledger) -> None:

@@ -186,11 +186,14 @@ async def history(store: Store, admin: Connection) -> None:
     await admin.execute("ANALYZE")
 
 
+_OF_MANY = {"accounts": ["desk", "other", "desk"], "ids": ["c-1", "c-1", "new"]}
 PLANS: list[tuple[Query, dict[str, Any], str]] = [
     ((queries.LIVE_ORDERS, {}), {}, "ix_orders_open"),
     ((queries.FILLS_OF_LIVE_ORDERS, {}), {}, "ix_fills_order"),
     ((queries.LAST_SEQUENCE, {}), {}, "pk_journal"),
-    ((queries.ORDERS_BY_CLIENT_ID, {}), {"ids": ["c-1", "new"]}, "uq_orders_account_id_client_order_id"),
+    ((queries.ORDERS_BY_CLIENT_ID.of_one, {}), {"ids": ["c-1", "new"]}, "uq_orders_account_id_client_order_id"),
+    ((queries.ORDERS_BY_CLIENT_ID.of_many, {}), _OF_MANY, "uq_orders_account_id_client_order_id"),
+    ((queries.KNOWN_EXECUTIONS.of_many, {}), _OF_MANY, "uq_fills_account_id_execution_id"),
     ((queries.FILLS_OF_ORDERS, {}), {"ids": ["desk-000002"]}, "ix_fills_order"),
     (pages.ORDER_PAGES.query("desk", OrderFilter(open_only=True), None, 1, True), {}, "ix_orders_open"),
 ]
