@@ -83,6 +83,14 @@ class BookSide:
             for order, stop in self._trail.move(sign * self.price):
                 yield order, sign * stop
 
+    @property
+    def has_moved_stops(self) -> bool:
+        return self._trail.moved
+
+    def take_moved_stops(self) -> Iterator[tuple[PaperOrder, Decimal]]:
+        """The trailing stops that have moved since the last call, with their stop prices."""
+        return ((order, self.side.sign * stop) for order, stop in self._trail.take_moved())
+
     def next_to_trade(self) -> PaperOrder | None:
         """The first order that crosses the quote, while there is something left of it."""
         return self._working.first(self.side.sign * self.price) if self.available > ZERO else None

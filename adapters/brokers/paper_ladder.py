@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterator
 from decimal import Decimal
 from operator import attrgetter
 
@@ -36,6 +37,10 @@ class Ladder:
 
     def __len__(self) -> int:
         return self._size
+
+    def __iter__(self) -> Iterator[PaperOrder]:
+        """All orders, best first."""
+        return (order for level in reversed(self._levels) for order in level.orders)
 
     def add(self, key: Decimal, order: PaperOrder) -> None:
         levels = self._levels

@@ -17,7 +17,8 @@ from domain.trading.aggregates.order import Order
 from domain.trading.value_objects.execution_report import EXECUTIONS, ExecType, ExecutionReport
 from domain.trading.value_objects.order_type import Liquidity
 
-_REPLACE_ANSWERS = (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
+# Of these only the last one counts, so a history stays short.
+_LAST_COUNTS = (ExecType.REPLACED, ExecType.REPLACE_REJECTED, ExecType.STOP_MOVED)
 
 # Called with the order, the report, and whether it answers a command.
 Publish = Callable[[PaperOrder, ExecutionReport, bool], None]
@@ -104,10 +105,7 @@ class Ledger:
         self._publish(order, self.record(order, type, **details), answers)
 
     def record(self, order: PaperOrder, type: ExecType, **details: Any) -> ExecutionReport:
-        """A report that only `find` tells.
-
-        The last REPLACED stands for all before it, and so does the last refusal: a history stays short.
-        """
+        """A report that only `find` tells."""
         report = ExecutionReport(
             order.account_id,
             order.order_id,
@@ -116,7 +114,7 @@ class Ledger:
             order.broker_order_id,
             **details,
         )
-        if type in _REPLACE_ANSWERS:
+        if type in _LAST_COUNTS:
             order.reports = [told for told in order.reports if told.type is not type]
         order.reports.append(report)
         order.told += 1

@@ -41,6 +41,8 @@ class Market:
         self._ledger = ledger
         self._settings = settings
         self._max_age = timedelta(seconds=settings.max_quote_age_seconds)
+        self._stop_interval = timedelta(seconds=settings.stop_report_interval_seconds)
+        self._next_stop_reports = datetime.min.replace(tzinfo=UTC)
         self._buys, self._sells = self._sides = BookSide(Side.BUY), BookSide(Side.SELL)
         self._session: Session | None = None
         self._session_since = datetime.max.replace(tzinfo=UTC)
@@ -63,6 +65,11 @@ class Market:
 
     def is_open(self) -> bool:
         return self.session(self._ledger.now).open <= self._ledger.now
+
+    def resumes(self) -> datetime:
+        """When its orders can trade, or have a moved stop to report, for all that is known now; not always ahead."""
+        opens = self.session(self._ledger.now).open
+        return min(opens, self._next_stop_reports) if self._has_moved_stops else opens
 
     def live_quote(self) -> Quote | None:
         """The quote that trades now; None when the market is closed, or shows none that is fresh."""
@@ -130,6 +137,22 @@ class Market:
         quote = self.live_quote()
         if quote is not None and (quote.quote_time != self._seen or self._opening):
             self._match(quote)
+
+    @property
+    def _has_moved_stops(self) -> bool:
+        return any(side.has_moved_stops for side in self._sides)
+
+    def report_stops(self) -> None:
+        """Tell where the trailing stops stand that have moved; not again at once, as each quote may move them all."""
+        if not self._has_moved_stops or self._ledger.now < self._next_stop_reports:
+            return
+        self._next_stop_reports = self._ledger.now + self._stop_interval
+        for side in self._sides:
+            for order, stop in side.take_moved_stops():
+                price = self._on_tick(stop, side.side)
+                if price > ZERO and price != order.trail_stop:
+                    order.trail_stop = price
+                    self._ledger.tell(order, ExecType.STOP_MOVED, price=price, request_version=order.trail_version)
 
     def _match(self, quote: Quote) -> None:
         is_new = quote.quote_time != self._seen

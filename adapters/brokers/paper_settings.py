@@ -13,10 +13,11 @@ class PaperSettings:
     Rates lie in 0..1. A fee is a fraction of the fill's notional, at least `minimum_fee` for each fill, in
     the instrument's currency. `slippage` is a fraction of the price, against the trader, for orders without
     a limit. Resting orders look at new quotes every `match_interval_seconds`; a quote older than
-    `max_quote_age_seconds` trades with nobody. A finished order is remembered, and its client id refused,
-    until `remembered_orders` more have finished. Of the faults, `lose_rate` concerns answers to commands
-    only: the command is executed, and `find` tells. Delayed, repeated and reordered reports come within
-    `max_fault_delay_seconds`.
+    `max_quote_age_seconds` trades with nobody. The trailing stops of a symbol that have moved are reported
+    together, and again after `stop_report_interval_seconds` at the earliest. A finished order is remembered,
+    and its client id refused, until `remembered_orders` more have finished. Of the faults, `lose_rate`
+    concerns answers to commands only: the command is executed, and `find` tells. Delayed, repeated and
+    reordered reports come within `max_fault_delay_seconds`.
     """
 
     seed: int = 1
@@ -28,6 +29,7 @@ class PaperSettings:
     slippage: Decimal = Decimal("0.0001")
     match_interval_seconds: float = 0.1
     max_quote_age_seconds: float = 60.0
+    stop_report_interval_seconds: float = 1.0
     remembered_orders: int = 50_000
     delay_rate: float = 0.0
     repeat_rate: float = 0.0
@@ -63,7 +65,13 @@ _RATES = (
     "lose_rate",
     "reject_rate",
 )
-_NOT_NEGATIVE = ("seed", "latency_seconds", "latency_jitter_seconds", "minimum_fee")
+_NOT_NEGATIVE = (
+    "seed",
+    "latency_seconds",
+    "latency_jitter_seconds",
+    "minimum_fee",
+    "stop_report_interval_seconds",
+)
 _POSITIVE = (
     "match_interval_seconds",
     "max_quote_age_seconds",

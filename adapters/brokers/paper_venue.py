@@ -66,10 +66,13 @@ class PaperVenue:
         moves = known.level is not None and not _keeps_its_place(known, terms)
         if moves:
             withdraw(known)
-        known.take(terms, anew=moves)
+        new_deadline = known.deadline is not None and terms.expire_time != known.terms.expire_time
+        known.take(terms, anew=moves, request_version=request_version)
         self.ledger.replaced(known, request_version)
         if moves:
             self.place(known)
+        elif new_deadline and not known.done:
+            self._has_time(known, self._markets[terms.symbol])
 
     def cancel(self, order: Order) -> None:
         known = self.ledger.find(order.order_id)
@@ -96,14 +99,18 @@ class PaperVenue:
         if market is None:
             self._unplaced.append(order)
             return
+        if self._has_time(order, market) and order.terms.time_in_force not in _AUCTIONS:
+            market.take(order)
+
+    def _has_time(self, order: PaperOrder, market: Market) -> bool:
+        """Have the venue turn to `order` when its time is over; False when it is, and the order with it."""
         deadline = _deadline(order, market)
         if deadline is not None and deadline <= self.ledger.now:
             self._expire(order)
-            return
+            return False
         if deadline is not None:
             self.ledger.deadlines.set(order, deadline)
-        if order.terms.time_in_force not in _AUCTIONS:
-            market.take(order)
+        return True
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -117,20 +124,23 @@ class PaperVenue:
                 self._turn_to(market, due)
 
     def look(self) -> Sequence[str]:
-        """Match resting orders against new quotes; gives the symbols that wait for more quotes."""
+        """Match resting orders against new quotes and report moved stops; gives the symbols to have quotes of."""
         unplaced, self._unplaced = self._unplaced, []
         for order in unplaced:
             self.place(order)
         trading = [market for market in self._busy_markets() if market.is_open()]
         for market in trading:
             market.look()
-        return [market.instrument.symbol for market in trading]
+        for market in self._busy_markets():
+            market.report_stops()
+        unknown = dict.fromkeys(order.terms.symbol for order in self._unplaced)
+        return [*(market.instrument.symbol for market in trading), *unknown]
 
     def resumes(self) -> datetime | None:
-        """When the first of the orders that rest can trade, for all that is known now; None for never."""
+        """When the first of the orders that rest can trade, or tells of its stop; None for never."""
         if self._unplaced:
             return self.ledger.now
-        return min((market.session(self.ledger.now).open for market in self._busy_markets()), default=None)
+        return min((market.resumes() for market in self._busy_markets()), default=None)
 
     def _busy_markets(self) -> Iterator[Market]:
         return (market for market in self._markets.values() if market.has_orders)
@@ -190,9 +200,11 @@ _FIXED: Final = ("client_order_id", "symbol", "side", "type", "time_in_force")
 
 
 def _keeps_its_place(order: PaperOrder, terms: OrderTerms) -> bool:
-    """Only less quantity, at the same price, costs no priority; a stop that waits has none to lose."""
+    """Only less quantity, at the same price, costs no priority; a stop that waits has none to lose, but its trigger."""
+    if order.awaits_trigger:
+        return terms.stop_price == order.terms.stop_price and terms.trail == order.terms.trail
     only_quantity = replace(terms, quantity=order.terms.quantity) == order.terms
-    return only_quantity and (order.awaits_trigger or terms.quantity <= order.terms.quantity)
+    return only_quantity and terms.quantity <= order.terms.quantity
 
 
 def _deadline(order: PaperOrder, market: Market) -> datetime | None:

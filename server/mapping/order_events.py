@@ -167,6 +167,10 @@ _CONTENTS: Final[dict[EventType, tuple[str, Callable[[Event], Any]]]] = {
     EventType.ORDER_REJECTED: ("rejected", lambda e: pb.OrderRejected(failed_rules=[v.rule for v in e.violations])),
     EventType.ORDER_ACTIVATED: ("activated", lambda e: pb.OrderActivated()),
     EventType.ORDER_ACCEPTED: ("accepted", lambda e: pb.OrderAccepted()),
+    EventType.STOP_MOVED: (
+        "stop_moved",
+        lambda e: pb.StopMoved(stop_price=decimal_or_empty(_order_of(e).active_stop_price)),
+    ),
     EventType.ORDER_TRIGGERED: (
         "triggered",
         lambda e: pb.OrderTriggered(trigger_price=decimal_or_empty(_order_of(e).active_stop_price)),

@@ -20,6 +20,7 @@ from domain.trading.value_objects.order_type import CancelReason
 
 _EVENTS = {
     ExecType.NEW: EventType.ORDER_ACCEPTED,
+    ExecType.STOP_MOVED: EventType.STOP_MOVED,
     ExecType.TRIGGERED: EventType.ORDER_TRIGGERED,
     ExecType.CANCELED: EventType.ORDER_CANCELED,
     ExecType.CANCEL_REJECTED: EventType.CANCEL_REJECTED,
@@ -31,13 +32,14 @@ _EVENTS = {
     ExecType.ABSENT: EventType.ORDER_CANCELED,
 }
 
-# After these a group is left as it is: asking again for what was just refused would go round for ever.
-_REFUSALS = frozenset({ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
+# After these a group is left as it is: asking again for what was just refused would go round for ever, and where a
+# stop stands is no other member's matter.
+_NOTHING_TO_GROUPS = frozenset({ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED, ExecType.STOP_MOVED})
 
 _REBOOKING = frozenset({ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 
 # What tells that the broker has an order after all.
-_SIGNS_OF_LIFE = frozenset({ExecType.NEW, ExecType.TRIGGERED, ExecType.TRADE})
+_SIGNS_OF_LIFE = frozenset({ExecType.NEW, ExecType.STOP_MOVED, ExecType.TRIGGERED, ExecType.TRADE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class ApplyReport:
         after = _ACTIONS.get(self.report.type, _change_state)(book, order, self.report)
         if after is None:
             return
-        if self.report.type not in _REFUSALS:
+        if self.report.type not in _NOTHING_TO_GROUPS:
             follow_group(book, after)
         if not after.is_open and after.order_id in book.waiting_for:
             release_waiting(book, after)

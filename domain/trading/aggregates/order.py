@@ -33,6 +33,8 @@ class Order:
     goes out when the order `waits_for`, with which it could trade, has ended.
     `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`; they
     count at `replace_price`.
+    `active_stop_price` is where a trailing stop stands, and any stop when it triggered; None while no broker has said.
+    `trail_version` is the `replace_version` of the replace that gave the trail its distance, 0 for none.
     """
 
     order_id: str
@@ -53,6 +55,7 @@ class Order:
     fees: Decimal = ZERO
     fee_currency: str = ""
     active_stop_price: Decimal | None = None
+    trail_version: int = 0
     cancel_pending: bool = False
     replace_terms: OrderTerms | None = None
     replace_version: int = 0
@@ -162,16 +165,33 @@ class Order:
         TRADE, TRADE_CANCEL and TRADE_CORRECT are not taken here but by `with_fill_change`, after the caller
         has checked the execution id.
         """
+        if report.type is ExecType.STOP_MOVED and not self._is_news_of_the_trail(report):
+            return None
         changes = self._state_changes(report)
         if not changes:
             return None
         if report.broker_order_id and not self.broker_order_id:
             changes["broker_order_id"] = report.broker_order_id
-        if report.type is ExecType.TRIGGERED and report.price is not None:
+        if report.type in _STOP_REPORTS and report.price is not None:
             changes["active_stop_price"] = report.price
+            if report.type is ExecType.STOP_MOVED:
+                changes["trail_version"] = report.request_version
         if report.reason:
             changes["reason_text"] = report.reason
         return changes | self._causes(report, changes.get("state", self.state))
+
+    def _is_news_of_the_trail(self, report: ExecutionReport) -> bool:
+        """Within one trail a stop moves in the order's favour alone; what moved another way was overtaken.
+
+        A replace that changes the distance begins another trail, which may stand anywhere. The first word of it may
+        overtake the broker's answer to the replace.
+        """
+        if self.terms.type is not OrderType.TRAILING_STOP or report.price is None:
+            return False
+        if report.request_version != self.trail_version:
+            return report.request_version > self.trail_version
+        stands = self.active_stop_price
+        return stands is None or self.terms.side.sign * (report.price - stands) < ZERO
 
     def _state_changes(self, report: ExecutionReport) -> dict[str, Any]:
         """The state that follows, and the pending request that `report` answers; closing ends them all."""
@@ -224,6 +244,8 @@ class Order:
         follows = LIFECYCLE[self.state][ExecType.REPLACED]
         if follows is BY_QUANTITY or terms.quantity == self.filled_quantity:
             follows = self._state_by_quantity(self.filled_quantity, terms)
+        if terms.trail != self.terms.trail and self.trail_version < report.request_version:
+            settled |= {"active_stop_price": None, "trail_version": report.request_version}
         return settled | {"terms": terms, "state": follows, "reserve_price": self.replace_price}
 
     @staticmethod
@@ -236,6 +258,7 @@ class Order:
 _DEFAULTS = {field.name: field.default for field in fields(Order) if field.default is not MISSING}
 
 _WORKING = frozenset({OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
+_STOP_REPORTS = frozenset({ExecType.STOP_MOVED, ExecType.TRIGGERED})
 _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _UNASKED = {
     TimeInForce.IOC: CancelReason.NOT_FILLED_AT_ONCE,

@@ -2,6 +2,7 @@
 
 `LIFECYCLE[state][report]` is the state that follows; a report that is missing there changes nothing (it is
 late, or a repeat). BY_QUANTITY means: FILLED when nothing is left to fill, PARTIALLY_FILLED otherwise.
+A trailing stop moves as long as it has not triggered, and its state stays.
 A fill on a closed order is booked, because it happened, and the order stays closed. A bust takes FILLED back
 (FIX 4.4 matrix J.1.a), and no other closed state (J.1.b, J.1.d). CANCELED and EXPIRED on a FILLED order are
 the broker's word that what a bust gives back is not worked any more: it holds whichever of them comes first.
@@ -39,6 +40,7 @@ BY_QUANTITY: Final = None
 LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
     S.PENDING_NEW: {
         X.NEW: S.NEW,
+        X.STOP_MOVED: S.PENDING_NEW,
         X.UNCLEAR: S.UNKNOWN,
         X.ABSENT: S.CANCELED,
         X.TRIGGERED: S.TRIGGERED,
@@ -49,6 +51,7 @@ LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
     },
     S.UNKNOWN: {
         X.NEW: S.NEW,
+        X.STOP_MOVED: S.UNKNOWN,
         X.ABSENT: S.CANCELED,
         X.TRIGGERED: S.TRIGGERED,
         X.TRADE: BY_QUANTITY,
@@ -57,6 +60,7 @@ LIFECYCLE: Final[dict[OrderStatus, dict[ExecType, OrderStatus | None]]] = {
         X.REJECTED: S.REJECTED,
     },
     S.NEW: {
+        X.STOP_MOVED: S.NEW,
         X.TRIGGERED: S.TRIGGERED,
         X.TRADE: BY_QUANTITY,
         X.CANCELED: S.CANCELED,

@@ -9,11 +9,12 @@ from domain.trading.value_objects.order_type import Liquidity
 
 
 class ExecType(Term):
-    """FIX ExecType(150), and two about submissions: UNCLEAR, it got no clear answer; ABSENT, the broker proves
-    that it never had the order.
+    """FIX ExecType(150), and three more: STOP_MOVED, a trailing stop stands elsewhere; UNCLEAR, a submission got no
+    clear answer; ABSENT, the broker proves that it never had the order.
     """
 
     NEW = "NEW"
+    STOP_MOVED = "STOP_MOVED"
     TRIGGERED = "TRIGGERED"
     TRADE = "TRADE"
     TRADE_CANCEL = "TRADE_CANCEL"
@@ -38,7 +39,8 @@ class ExecutionReport(NamedTuple):
     TRADE carries `execution_id`, `quantity`, `price`, `fee`, `fee_currency`, `liquidity`.
     TRADE_CANCEL and TRADE_CORRECT name the trade by `reference_id`; a correction carries the new
     `execution_id`, `quantity`, `price` and `fee`. REPLACED and REPLACE_REJECTED echo the `request_version`
-    that the replace was sent with. `stop_price` accompanies TRIGGERED. `reason` is for people.
+    that the replace was sent with. `price` is the stop price in TRIGGERED and STOP_MOVED, and STOP_MOVED names by
+    `request_version` the replace that gave the trail its distance, 0 for none. `reason` is for people.
     """
 
     account_id: str

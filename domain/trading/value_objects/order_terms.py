@@ -33,6 +33,11 @@ class OrderTerms:
     strategy_id: str = ""
     tags: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def trail(self) -> tuple[Decimal | None, Decimal | None]:
+        """How far behind the market a trailing stop stays: as an amount, or as a percentage."""
+        return self.trail_offset, self.trail_percent
+
     def check(self, path: str = "order") -> None:
         """Raise InvalidArgument, naming the field under `path`, when the terms contradict themselves."""
         for broken, field, rule in _CONTRADICTIONS:

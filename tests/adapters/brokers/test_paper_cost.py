@@ -37,6 +37,7 @@ async def calls_of_a_look(resting: int) -> int:
         desk.send(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="40", time_in_force=TimeInForce.GTC)
     crossing = desk.limit("100", time_in_force=TimeInForce.GTC)
     desk.pass_time(1)
+    desk.show(COIN, "99.1", "101")  # where the trailing stops stand is told, and not again within a second
     desk.quotes.show(COIN, "99.2", "99.9", "5", "1")
     with Calls() as calls:
         desk.pass_time(0.1)
@@ -46,6 +47,14 @@ async def calls_of_a_look(resting: int) -> int:
 
 async def test_a_new_quote_costs_the_same_however_many_orders_it_does_not_reach() -> None:
     assert await calls_of_a_look(3_400) <= await calls_of_a_look(10) + 20
+
+
+async def test_a_market_that_runs_is_told_of_once_a_second_for_each_trailing_stop() -> None:
+    desk = await desk_with_quote()
+    orders = [desk.send(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2") for _ in range(50)]
+    for step in range(100):
+        desk.show(COIN, str(99 + Decimal(step) / 100), "101")
+    assert 10 * len(orders) <= len([r for r in desk.reports if r.type is X.STOP_MOVED]) <= 11 * len(orders)
 
 
 async def test_without_a_new_quote_nothing_is_matched() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.brokers.paper_settings import PaperSettings
 from domain.decimals import ZERO
 from domain.trading.aggregates.order import Order
-from domain.trading.aggregates.order_lifecycle import CLOSED
+from domain.trading.aggregates.order_lifecycle import CLOSED, OrderStatus
 from domain.trading.value_objects.execution_report import ExecType
 from domain.trading.value_objects.order_terms import OrderTerms
 from domain.trading.value_objects.order_type import OrderType, Side, TimeInForce
@@ -151,6 +151,8 @@ def test_what_was_delivered_and_what_find_tells_make_the_same_order(
             # Whatever was lost on the way, asking makes up for it.
             made = booked(order, [*day.desk.reports, *known])
             assert (made.state, made.filled_quantity, made.fees) == (truth.state, truth.filled_quantity, truth.fees)
+            if truth.state is OrderStatus.NEW:
+                assert made.active_stop_price == truth.active_stop_price
             with_replaces = booked(order, known, day.asked)
             assert (with_replaces.state not in CLOSED) is is_open_at_the_venue(day, order)
 

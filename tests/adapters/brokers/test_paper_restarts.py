@@ -148,11 +148,13 @@ async def test_an_order_whose_session_ended_meanwhile_expires_after_a_restart() 
     assert desk.told(day) == desk.told(closing) == desk.told(gtd) == [X.EXPIRED]
 
 
-async def test_an_adopted_order_whose_instrument_is_not_known_yet_waits_for_it() -> None:
+async def test_an_adopted_order_whose_instrument_is_not_known_yet_has_it_asked_for_and_waits() -> None:
     before = Desk()
     order, canceled = (before.order(type=OrderType.LIMIT, limit_price="100", symbol="NEWCO") for _ in range(2))
     desk = await before.restarted().open([working(order), working(canceled)])
     desk.pass_time(1)
+    await asyncio.sleep(0)
+    assert desk.quotes.asked_for == [{"NEWCO"}]
     desk.broker.cancel(canceled)
     desk.pass_time(1)
     desk.quotes.instruments["NEWCO"] = replace(desk.quotes.instruments[COIN], symbol="NEWCO")

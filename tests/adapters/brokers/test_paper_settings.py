@@ -26,6 +26,7 @@ def test_any_rate_above_zero_damages_reports(rate: str) -> None:
         ("taker_fee_rate", Decimal(2), "taker_fee_rate: must lie in 0..1"),
         ("minimum_fee", Decimal(-1), "minimum_fee: must not be negative"),
         ("latency_seconds", -1.0, "latency_seconds: must not be negative"),
+        ("stop_report_interval_seconds", -1.0, "stop_report_interval_seconds: must not be negative"),
         ("match_interval_seconds", 0.0, "match_interval_seconds: must be above zero"),
         ("remembered_orders", 0, "remembered_orders: must be above zero"),
         ("slippage", Decimal(1), "slippage: must lie in 0..1, 1 excluded"),

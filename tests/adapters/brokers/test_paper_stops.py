@@ -89,10 +89,10 @@ async def test_a_trailing_stop_follows_the_market_and_triggers_when_it_turns() -
     order = desk.place(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2")
     for bid in ("100", "103", "101.01"):
         desk.show(COIN, bid, "110")
-    assert desk.told(order) == [X.NEW]
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED]
     desk.show(COIN, "101", "110")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-    assert desk.of(order)[1].price == Decimal(101)
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED, X.TRIGGERED, X.TRADE]
+    assert desk.of(order)[2].price == Decimal(101)
 
 
 async def test_a_trailing_buy_stop_follows_the_ask_down_by_percent_and_its_stop_lies_on_the_tick() -> None:
@@ -100,10 +100,10 @@ async def test_a_trailing_buy_stop_follows_the_ask_down_by_percent_and_its_stop_
     order = desk.place(type=OrderType.TRAILING_STOP, trail_percent="3")
     desk.show(COIN, "60", "77.77")
     desk.show(COIN, "60", "80.10")
-    assert desk.told(order) == [X.NEW]
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED]
     desk.show(COIN, "60", "80.11")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
-    assert desk.of(order)[1].price == Decimal("80.11")  # 77.77 x 1.03 = 80.1031
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED, X.TRIGGERED, X.TRADE]
+    assert desk.of(order)[2].price == Decimal("80.11")  # 77.77 x 1.03 = 80.1031
 
 
 async def test_a_trailing_stop_begins_with_the_first_quote_that_it_sees() -> None:
@@ -111,6 +111,6 @@ async def test_a_trailing_stop_begins_with_the_first_quote_that_it_sees() -> Non
     order = desk.place(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2")
     desk.show(COIN, "100", "101")
     desk.show(COIN, "98.01", "101")
-    assert desk.told(order) == [X.NEW]
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED]
     desk.show(COIN, "98", "101")
-    assert desk.told(order) == [X.NEW, X.TRIGGERED, X.TRADE]
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED, X.TRIGGERED, X.TRADE]

@@ -67,6 +67,50 @@ def test_stops_that_share_an_anchor_behave_like_stops_that_trail_one_by_one(
         assert len(trail) == len(alone)
 
 
+@given(st.sampled_from(Side), STEPS)
+def test_whatever_moves_a_stop_is_told_of_it_and_nothing_that_was_told_has_moved_since(
+    side: Side, steps: list[tuple[str, int] | tuple[str, int, bool]]
+) -> None:
+    trail = Trail()
+    alone: dict[PaperOrder, OneByOne] = {}
+    told: dict[PaperOrder, Decimal] = {}
+    for step in steps:
+        if step[0] == "order":
+            percent = bool(step[2:] and step[-1])
+            order = trailing(side, step[1], percent)
+            alone[order] = OneByOne(side, step[1], percent)
+            trail.add(order)
+        elif step[0] == "price":
+            price = Decimal(step[1])
+            for order, _ in trail.move(side.sign * price):
+                del alone[order]
+            stops = {order: rule.stop_after(price) for order, rule in alone.items()}
+            if price % 2:  # now and then they are asked
+                told |= {order: side.sign * stop for order, stop in trail.take_moved()}
+                assert {order: told[order] for order in alone} == stops
+                assert not trail.moved
+
+
+def test_a_stop_that_has_moved_is_told_of_though_the_market_has_stood_still_since() -> None:
+    trail = Trail()
+    order = trailing(Side.BUY, 5, percent=False)
+    trail.add(order)
+    for price in (90, 90, 91):
+        assert list(trail.move(Decimal(price))) == []
+    assert list(trail.take_moved()) == [(order, Decimal(95))]
+    assert list(trail.take_moved()) == []
+
+
+@given(st.sampled_from(Side), st.decimals(1, 200, places=2), st.integers(1, 99))
+def test_a_stop_by_percentage_that_goes_on_from_where_it_stood_is_not_loosened_by_rounding(
+    side: Side, stop: Decimal, percent: int
+) -> None:
+    trail = Trail()
+    order = trailing(side, percent, percent=True)
+    trail.add_with_stop(order, side.sign * stop)
+    assert [order for order, _ in trail.move(side.sign * stop)] == [order]
+
+
 def test_a_stop_that_stood_somewhere_goes_on_from_there() -> None:
     trail = Trail()
     by_offset = trailing(Side.SELL, 5, percent=False)

@@ -12,6 +12,7 @@ from tests.adapters.brokers.paper_desk import (
     COIN,
     OPENING,
     STOCK,
+    TUESDAY_NOON,
     desk_with_quote,
     types,
 )
@@ -192,8 +193,33 @@ async def test_a_trailing_stop_that_only_changes_its_quantity_keeps_its_stop() -
     desk.show(COIN, "109", "111")
     desk.replace(order, quantity="3")
     desk.show(COIN, "108", "111")
-    assert desk.told(order) == [X.NEW, X.REPLACED, X.TRIGGERED, X.TRADE]
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED, X.REPLACED, X.TRIGGERED, X.TRADE]
     assert desk.fills(order) == [("3", "108")]
+
+
+async def test_a_trailing_stop_that_is_to_last_longer_keeps_its_stop_and_lasts_longer() -> None:
+    desk = await desk_with_quote()
+    until = TUESDAY_NOON + timedelta(minutes=1)
+    gtd: dict[str, Any] = {"time_in_force": TimeInForce.GTD, "expire_time": until}
+    order = desk.place(side=Side.SELL, type=OrderType.TRAILING_STOP, trail_offset="2", **gtd)
+    desk.show(COIN, "110", "111")
+    desk.show(COIN, "109", "111")
+    assert [str(report.price) for report in desk.of(order)[1:]] == ["108"]
+    longer = desk.replace(order, expire_time=until + timedelta(minutes=1))
+    desk.go_to(until + timedelta(seconds=1))
+    assert desk.told(order) == [X.NEW, X.STOP_MOVED, X.REPLACED]
+    desk.replace(longer, version=3, expire_time=until + timedelta(seconds=10))
+    desk.show(COIN, "108.01", "111")
+    desk.go_to(until + timedelta(seconds=10))
+    assert desk.told(order)[3:] == [X.REPLACED, X.EXPIRED]
+
+
+async def test_a_waiting_stop_whose_new_expiry_has_passed_on_the_way_expires() -> None:
+    desk = await desk_with_quote()
+    gtd: dict[str, Any] = {"time_in_force": TimeInForce.GTD, "expire_time": TUESDAY_NOON + timedelta(minutes=1)}
+    order = desk.place(type=OrderType.STOP, stop_price="103", **gtd)
+    desk.replace(order, expire_time=desk.clock.now())
+    assert desk.told(order) == [X.NEW, X.REPLACED, X.EXPIRED]
 
 
 async def test_a_stop_moves_with_its_new_price() -> None:

@@ -1,16 +1,21 @@
 """Journal records as the contract tells them."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from domain.risk.aggregates.dead_man_switch import DeadManState
 from domain.risk.value_objects.scope import EVERYTHING, Scope, ScopeKind, of_account
+from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.events.order_events import EventType
+from domain.trading.value_objects.order_type import OrderType
 from quantmesh.trading.v1 import order_event_pb2 as pb
+from quantmesh.trading.v1 import order_pb2
 from quantmesh.type.v1 import trading_state_pb2
 from server.mapping.order_events import event_message
-from tests.support.one_of_each import DEAD_MAN, PROFILE, STATE, event
+from tests.support.one_of_each import DEAD_MAN, ORDER, PROFILE, STATE, event
+from tests.support.trading import terms
 
 
 @pytest.mark.parametrize("type", EventType)
@@ -20,6 +25,15 @@ def test_every_kind_of_record_says_what_happened(type: EventType) -> None:
     assert told.WhichOneof("event") is not None
     assert (told.account_id, told.sequence, told.actor) == ("desk", 7, "user:a")
     assert told.HasField("order") == (recorded.order is not None)
+
+
+def test_a_stop_that_moved_says_where_it_stands_as_its_order_does() -> None:
+    trail = terms(price=None, type=OrderType.TRAILING_STOP, trail_percent=Decimal("2.5"))
+    moved = replace(ORDER, terms=trail, state=OrderStatus.NEW, active_stop_price=Decimal("97.50"), version=3)
+    told = event_message(event(EventType.STOP_MOVED, order=moved))
+    assert told.stop_moved == pb.StopMoved(stop_price="97.5")
+    assert told.order.active_stop_price == "97.5"
+    assert told.order.status == order_pb2.ORDER_STATUS_NEW
 
 
 def test_a_change_of_limits_names_them_as_the_contract_does() -> None:

@@ -382,7 +382,10 @@ Global___OrderTriggered: _TypeAlias = OrderTriggered  # noqa: Y015
 
 @_typing.final
 class StopMoved(_message.Message):
-    """A trailing stop moved in the order's favour. The status is unchanged."""
+    """A trailing stop began to trail, or moved in the order's favour; told about once a second at most. The status is
+    unchanged, the version grows. A replace of the distance begins a new trail at the market, so the first move after it
+    may lie anywhere.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

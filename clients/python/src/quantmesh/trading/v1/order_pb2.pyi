@@ -433,7 +433,8 @@ class Order(_message.Message):
     """
     active_stop_price: _builtins.str
     """Where the stop stands, for a stop, stop_limit or trailing_stop order that has not triggered. Empty
-    otherwise, and for a trailing stop that the broker trails itself without saying.
+    otherwise, and for a trailing stop that the broker trails itself without saying, or that has not met the market
+    yet: at first, and after a replace of its distance.
     """
     sequence: _builtins.int
     """The sequence of the event that changed the order last, in its account's journal."""
