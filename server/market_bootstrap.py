@@ -11,6 +11,7 @@ from adapters.market_data import (
     alpaca_settings,
     ccxt_settings,
     polygon_settings,
+    remote_settings,
     replay_settings,
     simulation_settings,
     yfinance_settings,
@@ -53,7 +54,7 @@ class MarketParts:
 
 async def open_market(settings: Settings, clock: Clock, database: str) -> MarketParts:
     """Nothing of a vendor is imported or asked yet. `database` is where bars are kept; raises SettingsError."""
-    general = group("market", MarketSettings, settings.market)
+    general = _general(settings)
     try:
         providers = Providers(_offers(settings, clock), general.provider, general.pairs())
     except NotFound as error:
@@ -66,9 +67,18 @@ async def open_market(settings: Settings, clock: Clock, database: str) -> Market
     return MarketParts(Market(providers, board, catalogue, book, clock), store, cache)
 
 
+def _general(settings: Settings) -> MarketSettings:
+    """A process that does not serve market data, and is told of a server that does, takes them from there unless
+    `market.provider` says otherwise. One that serves them might be that server itself, so it has to be told.
+    """
+    elsewhere = settings.remote.get("address") and "marketdata" not in settings.services
+    usual = {"provider": remote_settings.NAME} if elsewhere else {}
+    return group("market", MarketSettings, usual | settings.market)
+
+
 def _offers(settings: Settings, clock: Clock) -> list[Offer]:
     """Each opens by importing its SDK, which may take seconds: only when it is asked for the first time."""
-    made = (_simulated, _replay, _yahoo, _polygon, _alpaca, _ccxt)
+    made = (_simulated, _replay, _yahoo, _polygon, _alpaca, _ccxt, _remote)
     return [make(settings, clock) for make in made]
 
 
@@ -139,6 +149,19 @@ def _ccxt(settings: Settings, clock: Clock) -> Offer:
 
     return Offer(
         "ccxt", f"{own.exchange}, by ccxt", ccxt_settings.CAPABILITIES, partial(ccxt_settings.lack, own), opened
+    )
+
+
+def _remote(settings: Settings, clock: Clock) -> Offer:
+    own = group("remote", remote_settings.RemoteSettings, settings.remote)
+
+    def opened() -> MarketData:
+        from adapters.market_data.remote_adapter import RemoteMarketData
+
+        return RemoteMarketData(clock, own)
+
+    return Offer(
+        "remote", "Another quantmesh", remote_settings.CAPABILITIES, partial(remote_settings.lack, own), opened
     )
 
 

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     polygon: dict[str, Any] = Field(default_factory=dict, description="PolygonSettings: polygon.io")
     alpaca: dict[str, Any] = Field(default_factory=dict, description="AlpacaSettings: Alpaca's market data")
     ccxt: dict[str, Any] = Field(default_factory=dict, description="CcxtSettings: one exchange of ccxt's")
+    remote: dict[str, Any] = Field(default_factory=dict, description="RemoteSettings: another quantmesh")
 
     @field_validator("services", mode="before")
     @classmethod

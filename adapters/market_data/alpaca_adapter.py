@@ -13,7 +13,7 @@ from adapters.market_data.alpaca_rows import is_crypto
 from adapters.market_data.alpaca_settings import MOST_LEVELS, NAME, AlpacaSettings
 from adapters.market_data.provider_errors import not_capable
 from application.ports.clock import Clock
-from application.ports.market_data import BarRequest, FetchedBars
+from application.ports.market_data import BarRequest, FetchedBars, Subscribed
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import OrderBook, TopOfBook, Trade
@@ -48,22 +48,25 @@ class AlpacaMarketData:
     async def bars(self, request: BarRequest) -> FetchedBars:
         return await self._rest.call(BarFetch(self._settings, request, self._clock.now()).fetch)
 
-    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook, None]:
+    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         return self._live.quotes(symbols)
 
-    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         return self._live.trades(symbols)
 
-    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar | Subscribed, None]:
         if interval is not BarInterval.MINUTE_1:
             raise not_capable(NAME, f"it streams bars of {BarInterval.MINUTE_1.value} only")
         return self._live.bars(symbols)
 
-    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook, None]:
+    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook | Subscribed, None]:
         _require_crypto(symbol)
         async with aclosing(self._live.order_books(symbol)) as books:
             async for book in books:
-                yield replace(book, bids=book.bids[:depth], asks=book.asks[:depth])
+                if isinstance(book, Subscribed):
+                    yield book
+                else:
+                    yield replace(book, bids=book.bids[:depth], asks=book.asks[:depth])
 
     async def close(self) -> None:
         await self._live.close()

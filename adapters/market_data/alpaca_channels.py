@@ -15,6 +15,7 @@ from adapters.market_data.alpaca_stream import AlpacaStream, Message, StreamChan
 from adapters.market_data.conventions import CRYPTO_HOURS, US_EQUITY_HOURS
 from adapters.market_data.upstream_channels import Upstream
 from application.ports.clock import Clock
+from application.ports.market_data import Subscribed
 from domain.market_data.bar import Bar
 from domain.market_data.quote import OrderBook, TopOfBook, Trade
 from domain.market_data.trading_hours import TradingHours
@@ -82,16 +83,16 @@ class AlpacaChannels:
         self._stock_stream = AlpacaStream(clock, settings, stocks, self._stocks.channels(), most)
         self._crypto_stream = AlpacaStream(clock, settings, crypto, crypto_channels)
 
-    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook, None]:
+    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         return self._open(self._stocks.quotes, self._crypto.quotes, symbols, limited=True)
 
-    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         return self._open(self._stocks.trades, self._crypto.trades, symbols, limited=True)
 
-    def bars(self, symbols: Collection[str]) -> AsyncGenerator[Bar, None]:
+    def bars(self, symbols: Collection[str]) -> AsyncGenerator[Bar | Subscribed, None]:
         return self._open(self._stocks.bars, self._crypto.bars, symbols)
 
-    def order_books(self, symbol: str) -> AsyncGenerator[OrderBook, None]:
+    def order_books(self, symbol: str) -> AsyncGenerator[OrderBook | Subscribed, None]:
         return self._crypto.order_books.open((symbol,))
 
     async def close(self) -> None:
@@ -99,7 +100,7 @@ class AlpacaChannels:
 
     async def _open(
         self, stocks: Upstream[T], crypto: Upstream[T], symbols: Collection[str], *, limited: bool = False
-    ) -> AsyncGenerator[T, None]:
+    ) -> AsyncGenerator[T | Subscribed, None]:
         of_crypto = {symbol for symbol in symbols if is_crypto(symbol)}
         of_stocks = set(symbols) - of_crypto
         if limited:

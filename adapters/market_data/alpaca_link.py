@@ -6,7 +6,7 @@ here sees each frame and each end before the SDK does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -32,16 +32,22 @@ _KEEPALIVE_ENDED = 1011
 class Link:
     """`ready` once the first subscription is confirmed; `broken` as soon as the connection is of no more use.
 
-    `is_full` when it broke because the plan streams fewer symbols than were asked for; `confirmed` has those that were
-    subscribed until then, by the vendor's name of the channel.
+    `confirmed` has the symbols that are subscribed, by the vendor's name of the channel; `on_confirmed` is called with
+    it after each change. `is_full` when it broke because the plan streams fewer than were asked for.
     """
 
-    def __init__(self, clock: Clock, settings: AlpacaSettings) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        settings: AlpacaSettings,
+        on_confirmed: Callable[[Mapping[str, frozenset[str]]], None],
+    ) -> None:
         self._clock = clock
         self._settings = settings
+        self._on_confirmed = on_confirmed
         self.ready = asyncio.Event()
         self.is_full = False
-        self.confirmed: Mapping[str, frozenset[str]] = {}
+        self.confirmed: dict[str, frozenset[str]] = {}
         self.broken: asyncio.Future[DomainError] = asyncio.get_running_loop().create_future()
 
     def websocket_params(self) -> dict[str, Any]:
@@ -87,6 +93,8 @@ class Link:
             if kind == "subscription":
                 self.confirmed = {name: _symbols(listed) for name, listed in message.items() if name != "T"}
                 self.ready.set()
+                if not self.broken.done():
+                    self._on_confirmed(self.confirmed)
             elif kind == "error":
                 self.is_full = message.get("code") == _TOO_MANY_SYMBOLS
                 self.breaks(told(message.get("code"), message.get("msg")))

@@ -98,7 +98,12 @@ class AlpacaStream:
         while self._wanted():
             await asyncio.sleep(max(_GATHER_SECONDS, self._not_before - asyncio.get_running_loop().time()))
             self._not_before = asyncio.get_running_loop().time() + _PAUSE_SECONDS
-            await self._session(Link(self._clock, self._settings))
+            await self._session(Link(self._clock, self._settings, self._confirm))
+
+    def _confirm(self, confirmed: Mapping[str, frozenset[str]]) -> None:
+        for name, symbols in confirmed.items():
+            if name in self._channels:
+                self._channels[name].upstream.confirm(symbols)
 
     def _fail(self, error: DomainError) -> None:
         for channel in self._channels.values():
@@ -160,11 +165,13 @@ class AlpacaStream:
             if gone := before - now:
                 await self._on_thread(getattr(stream, f"unsubscribe_{name}"), *gone)
                 self._forget(name, gone)
+                link.confirmed[name] = link.confirmed.get(name, frozenset()) - gone
             if new := now - before:
                 await self._on_thread(self._subscribe, stream, link, name, new)
             asked[name] = now
             if not now:
                 del asked[name]
+        self._confirm(link.confirmed)  # to those who came back before anything changed at the vendor
 
     async def _on_thread(self, change: Callable[..., object], *args: object) -> None:
         try:

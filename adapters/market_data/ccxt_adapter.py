@@ -23,7 +23,7 @@ from adapters.market_data.ccxt_values import (
 )
 from adapters.market_data.provider_errors import not_capable
 from application.ports.clock import Clock
-from application.ports.market_data import BarRequest, FetchedBars
+from application.ports.market_data import BarRequest, FetchedBars, Subscribed
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import OrderBook, TopOfBook, Trade
@@ -123,7 +123,7 @@ class CcxtMarketData:
 
     # -- streams -------------------------------------------------------------------------------------
 
-    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook, None]:
+    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         if (await self._line.exchange()).has.get("watchBidsAsks") is True:
             items = self._each(await self._known(symbols), self._bids_asks)
         else:
@@ -133,13 +133,15 @@ class CcxtMarketData:
             async for quote in items:
                 yield quote
 
-    async def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    async def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         await self._line.require("watchTrades", "streams of trades")
         async with aclosing(self._each(await self._known(symbols), self._trades)) as trades:
             async for trade in trades:
                 yield trade
 
-    async def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    async def live_bars(
+        self, symbols: Collection[str], interval: BarInterval
+    ) -> AsyncGenerator[Bar | Subscribed, None]:
         exchange = await self._line.require("watchOHLCV", "streams of bars")
         if timeframe(interval) not in exchange.timeframes or interval in (BarInterval.WEEK_1, BarInterval.MONTH_1):
             raise not_capable(NAME, f"{exchange.id} has no stream of bars of {interval.value}")
@@ -148,7 +150,7 @@ class CcxtMarketData:
             async for bar in bars:
                 yield bar
 
-    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook, None]:
+    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook | Subscribed, None]:
         await self._line.require("watchOrderBook", "streams of order books")
         if not await self._known((symbol,)):
             return
@@ -157,18 +159,20 @@ class CcxtMarketData:
         try:
             async with aclosing(self._books(symbol)) as books:
                 async for raw in books:
-                    book = book_of(symbol, raw, depth)
+                    book = raw if isinstance(raw, Subscribed) else book_of(symbol, raw, depth)
                     if book is not None:
                         yield book
         finally:
             depths.remove(depth)
 
-    def _each(self, symbols: Sequence[str], one: Callable[[str], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    def _each(
+        self, symbols: Sequence[str], one: Callable[[str], AsyncGenerator[T | Subscribed, None]]
+    ) -> AsyncGenerator[T | Subscribed, None]:
         return one(symbols[0]) if len(symbols) == 1 else merged([one(symbol) for symbol in symbols])
 
     # -- one subscription each -----------------------------------------------------------------------
 
-    def _bids_asks(self, symbol: str) -> AsyncGenerator[TopOfBook, None]:
+    def _bids_asks(self, symbol: str) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         async def read(exchange: Any) -> Sequence[TopOfBook]:
             tickers = await exchange.watch_bids_asks([symbol])
             # Of several messages in one packet, ccxt gives the first and keeps the last.
@@ -177,16 +181,17 @@ class CcxtMarketData:
             return () if quote is None else (quote,)
 
         return self._streams.open(
-            ("quotes", symbol),
+            "quotes",
+            symbol,
             lambda: Watch(lambda: read, lambda exchange: exchange.un_watch_bids_asks([symbol]), conflate=True),
         )
 
-    async def _tops(self, symbol: str) -> AsyncGenerator[TopOfBook, None]:
+    async def _tops(self, symbol: str) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         async with aclosing(self.order_books(symbol, 1)) as books:
             async for book in books:
-                yield top_of(book)
+                yield book if isinstance(book, Subscribed) else top_of(book)
 
-    def _trades(self, symbol: str) -> AsyncGenerator[Trade, None]:
+    def _trades(self, symbol: str) -> AsyncGenerator[Trade | Subscribed, None]:
         def begin() -> Read[Trade]:
             begun = False
 
@@ -205,27 +210,29 @@ class CcxtMarketData:
             return read
 
         return self._streams.open(
-            ("trades", symbol), lambda: Watch(begin, lambda exchange: exchange.un_watch_trades(symbol), conflate=False)
+            "trades", symbol, lambda: Watch(begin, lambda exchange: exchange.un_watch_trades(symbol), conflate=False)
         )
 
-    def _bars(self, symbol: str, interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    def _bars(self, symbol: str, interval: BarInterval) -> AsyncGenerator[Bar | Subscribed, None]:
         def unsubscribe(exchange: Any) -> Awaitable[object]:
             ended: Awaitable[object] = exchange.un_watch_ohlcv(symbol, timeframe(interval))
             return ended
 
         return self._streams.open(
-            ("bars", symbol, interval),
+            ("bars", interval),
+            symbol,
             lambda: Watch(
                 lambda: LiveCandles(self._clock, self._candles, symbol, interval).read, unsubscribe, conflate=False
             ),
         )
 
-    def _books(self, symbol: str) -> AsyncGenerator[RawBook, None]:
+    def _books(self, symbol: str) -> AsyncGenerator[RawBook | Subscribed, None]:
         async def read(exchange: Any) -> Sequence[RawBook]:
             book = await exchange.watch_order_book(symbol)
             return (raw_book(book, max(self._depths[symbol], default=1), self._clock.now()),)
 
         return self._streams.open(
-            ("book", symbol),
+            "book",
+            symbol,
             lambda: Watch(lambda: read, lambda exchange: exchange.un_watch_order_book(symbol), conflate=True),
         )

@@ -14,13 +14,13 @@ from adapters.market_data.ccxt_line import CcxtLine
 from adapters.market_data.ccxt_settings import NAME, CcxtSettings
 from adapters.market_data.provider_errors import unavailable
 from adapters.market_data.upstream_channels import Upstream
+from application.ports.market_data import Subscribed
 from domain.errors import DomainError
 
 T = TypeVar("T")
 Read = Callable[[Any], Awaitable[Sequence[T]]]
 """Waits on an exchange object for what comes next."""
 
-_KEY = ""
 _GOODBYE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -63,13 +63,16 @@ class CcxtStreams:
         self.timeout_seconds = settings.timeout_seconds
         self.closed = False
 
-    def open(self, topic: object, make: Callable[[], "Watch[T]"]) -> AsyncGenerator[T, None]:
-        """What `topic` brings from the first `anext` on; `make` says how it is read when nobody does yet."""
+    def open(
+        self, channel: object, symbol: str, make: Callable[[], "Watch[T]"]
+    ) -> AsyncGenerator[T | Subscribed, None]:
+        """What comes on `channel` from the first `anext` on; `make` says how it is read when nobody does yet."""
+        topic = channel, symbol
         watch = self._watches.get(topic)
         if watch is None:
             watch = self._watches[topic] = make()
-            watch.attach(self, lambda: self._watches.pop(topic, None))
-        items: AsyncGenerator[T, None] = watch.upstream.open((_KEY,))
+            watch.attach(self, symbol, lambda: self._watches.pop(topic, None))
+        items: AsyncGenerator[T | Subscribed, None] = watch.upstream.open((symbol,))
         return items
 
     async def join(self, watch: "Watch[Any]") -> Sockets:
@@ -112,6 +115,8 @@ class Watch(Generic[T]):
 
     It lives a little longer than its last reader. One that cannot be ended goes on, read by nobody, while there are
     others: what comes of it would otherwise be kept by ccxt, and its errors complained of.
+
+    That an exchange has confirmed it ccxt keeps to itself: what comes first shows it, be it an item or not.
     """
 
     def __init__(
@@ -129,9 +134,11 @@ class Watch(Generic[T]):
         self._sockets: Sockets | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
+        self._is_proven = False
 
-    def attach(self, streams: CcxtStreams, forget: Callable[[], object]) -> None:
+    def attach(self, streams: CcxtStreams, symbol: str, forget: Callable[[], object]) -> None:
         self._streams = streams
+        self._symbol = symbol
         self._forget = forget
         self.upstream.on_change = self._changed
 
@@ -154,6 +161,8 @@ class Watch(Generic[T]):
             self._timer = loop.call_later(self._streams.linger_seconds, self._end)
             return
         self.idle = False
+        if self._is_proven:
+            self.upstream.confirm((self._symbol,))
         if self._task is None and not self._ending:
             self._task = self._streams.run(self._run())
 
@@ -193,8 +202,11 @@ class Watch(Generic[T]):
             self._sockets = await self._streams.join(self)
             read = self._begin()
             while True:
-                for item in await read(self._sockets.exchange):
-                    self.upstream.publish(_KEY, item)
+                items = await read(self._sockets.exchange)
+                self._is_proven = True
+                self.upstream.confirm((self._symbol,))
+                for item in items:
+                    self.upstream.publish(self._symbol, item)
         except ccxt.UnsubscribeError:
             pass
         except asyncio.CancelledError:
@@ -219,6 +231,7 @@ class Watch(Generic[T]):
 
     def _left(self) -> None:
         sockets, self._sockets, self._task = self._sockets, None, None
+        self._is_proven = False
         if sockets is not None:
             self._streams.leave(sockets, self)
         if not self.upstream.wanted and self._timer is None and not self._ending:

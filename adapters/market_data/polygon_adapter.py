@@ -13,7 +13,7 @@ from adapters.market_data.polygon_stream import BAR_INTERVALS, EVENTS, Channel, 
 from adapters.market_data.polygon_symbols import Cluster, polygon_name
 from adapters.market_data.provider_errors import not_capable
 from application.ports.clock import Clock
-from application.ports.market_data import BarRequest, FetchedBars
+from application.ports.market_data import BarRequest, FetchedBars, Subscribed
 from domain.errors import DomainError
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
@@ -67,19 +67,19 @@ class PolygonMarketData:
 
     # -- live ----------------------------------------------------------------------------------------
 
-    def quotes(self, symbols: Collection[str]) -> AsyncIterator[TopOfBook]:
+    def quotes(self, symbols: Collection[str]) -> AsyncIterator[TopOfBook | Subscribed]:
         return self._open(Channel.QUOTES, symbols)
 
-    def trades(self, symbols: Collection[str]) -> AsyncIterator[Trade]:
+    def trades(self, symbols: Collection[str]) -> AsyncIterator[Trade | Subscribed]:
         return self._open(Channel.TRADES, symbols)
 
-    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncIterator[Bar]:
+    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncIterator[Bar | Subscribed]:
         channel = _BAR_CHANNELS.get(interval)
         if channel is None:
             return _refused(not_capable(NAME, f"it does not stream bars of {interval.value}"))
         return self._open(channel, symbols)
 
-    def order_books(self, symbol: str, depth: int) -> AsyncIterator[OrderBook]:
+    def order_books(self, symbol: str, depth: int) -> AsyncIterator[OrderBook | Subscribed]:
         return _refused(not_capable(NAME, _NO_BOOKS))
 
     async def close(self) -> None:

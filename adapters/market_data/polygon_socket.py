@@ -30,7 +30,9 @@ _log = logging.getLogger(__name__)
 
 
 class PolygonSocket:
-    """`take` is given each event, `reject` the subscriptions of which one was refused, and why."""
+    """`take` is given each event, `confirm` the subscriptions that were made, `reject` those of which one was refused,
+    and why.
+    """
 
     def __init__(
         self,
@@ -38,10 +40,12 @@ class PolygonSocket:
         settings: PolygonSettings,
         wanted: frozenset[str],
         take: Callable[[Mapping[str, Any]], None],
+        confirm: Callable[[frozenset[str]], None],
         reject: Callable[[frozenset[str], DomainError], None],
     ) -> None:
         self._settings = settings
         self._take = take
+        self._tell_confirmed = confirm
         self._reject = reject
         self._decided = asyncio.Event()
         self._wanted = wanted
@@ -173,7 +177,9 @@ class PolygonSocket:
     def _confirm(self, text: str) -> None:
         what, _, subscriptions = text.partition(":")
         if what == "subscribed to":
-            self._confirmed.update(one.strip().replace("/", "-") for one in subscriptions.split(","))
+            made = frozenset(one.strip().replace("/", "-") for one in subscriptions.split(","))
+            self._confirmed |= made
+            self._tell_confirmed(made)
 
     def _reject_unconfirmed(self, error: DomainError) -> None:
         """A refusal does not name what it refuses: it is what has no confirmation when all answers should be there."""

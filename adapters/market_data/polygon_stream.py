@@ -113,7 +113,7 @@ class PolygonStream:
 
     def _connect(self, wanted: frozenset[str]) -> None:
         self._newest.clear()
-        self._socket = PolygonSocket(self._cluster, self._settings, wanted, self._take, self._reject)
+        self._socket = PolygonSocket(self._cluster, self._settings, wanted, self._take, self._confirm, self._reject)
         run = self._run(self._socket, frozenset(self._tasks))
         self._task = asyncio.create_task(run, name=f"polygon {self._cluster.value}")
         self._tasks.add(self._task)
@@ -170,6 +170,13 @@ class PolygonStream:
         if news:
             self._newest[channel, symbol] = at
         return news
+
+    def _confirm(self, subscriptions: frozenset[str]) -> None:
+        for subscription in subscriptions:
+            event, _, code = subscription.partition(".")
+            channel, symbol = self._channels.get(event), stream_symbol(self._cluster, code)
+            if channel is not None and symbol is not None:
+                self.upstreams[channel].confirm((symbol,))
 
     def _reject(self, subscriptions: frozenset[str], error: DomainError) -> None:
         """It is not said which of several subscriptions was refused, so their channels fail."""

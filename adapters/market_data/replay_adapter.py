@@ -17,7 +17,7 @@ while the server runs; a last line without a line break counts once the file was
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from adapters.market_data.replay_player import BarTape, Player, RowTape, Tape
 from adapters.market_data.replay_rows import BadFile, quotes, trades
 from adapters.market_data.replay_settings import NAME, ReplaySettings
 from application.ports.clock import Clock
-from application.ports.market_data import BarRequest, FetchedBars
+from application.ports.market_data import BarRequest, FetchedBars, Subscribed
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import OrderBook, TopOfBook, Trade
@@ -88,24 +88,24 @@ class ReplayMarketData:
 
         return await self._read(read)
 
-    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook, None]:
+    def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook | Subscribed, None]:
         """Each one, in the order of time."""
         now = self._clock.now()
         return self._play(
-            [RowTape(self._folder, partial(_file_of, QUOTES, one), quotes(one), now) for one in sorted(set(symbols))]
+            {one: RowTape(self._folder, partial(_file_of, QUOTES, one), quotes(one), now) for one in sorted(symbols)}
         )
 
-    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         now = self._clock.now()
         return self._play(
-            [RowTape(self._folder, partial(_file_of, TRADES, one), trades(one), now) for one in sorted(set(symbols))]
+            {one: RowTape(self._folder, partial(_file_of, TRADES, one), trades(one), now) for one in sorted(symbols)}
         )
 
-    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar | Subscribed, None]:
         now = self._clock.now()
-        return self._play([BarTape(self._folder, one, interval, now) for one in sorted(set(symbols))])
+        return self._play({one: BarTape(self._folder, one, interval, now) for one in sorted(symbols)})
 
-    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook, None]:
+    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook | Subscribed, None]:
         book = await self.order_book(symbol, depth)
         if book is not None:
             yield book
@@ -114,7 +114,7 @@ class ReplayMarketData:
         self._closed.set()
         self._threads.shutdown(wait=False)
 
-    def _play(self, tapes: Sequence[Tape[T]]) -> AsyncGenerator[T, None]:
+    def _play(self, tapes: Mapping[str, Tape[T]]) -> AsyncGenerator[T | Subscribed, None]:
         return Player(tapes, self._clock, self._read, self._rescan_seconds, self._closed).play()
 
     async def _contents(self) -> Contents:

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -13,6 +13,7 @@ from adapters.market_data.replay_folder import BARS, Contents, Reading, Recorded
 from adapters.market_data.replay_rows import BARS as BAR_ROWS
 from adapters.market_data.replay_rows import Recording, Replaced
 from application.ports.clock import Clock
+from application.ports.market_data import Subscribed
 from domain.market_data.bar import Bar, BarInterval, PriceAdjustment
 from domain.market_data.bar_calendar import span_at
 from domain.market_data.bar_shaping import RawBar, Shape, rows_needed
@@ -135,17 +136,18 @@ class OnThread(Protocol):
 
 
 class Player(Generic[T]):
-    """Gives what the tapes have, each item at its time and none left out; ends when `closed` is set."""
+    """Gives what the tapes have, by symbol, each item at its time and none left out; ends when `closed` is set."""
 
     def __init__(
         self,
-        tapes: Sequence[Tape[T]],
+        tapes: Mapping[str, Tape[T]],
         clock: Clock,
         on_thread: OnThread,
         rescan_seconds: float,
         closed: asyncio.Event,
     ) -> None:
-        self._tapes = tapes
+        self._symbols = tuple(tapes)
+        self._tapes = tuple(tapes.values())
         self._clock = clock
         self._on_thread = on_thread
         self._rescan_seconds = rescan_seconds
@@ -154,14 +156,16 @@ class Player(Generic[T]):
         self._due: list[tuple[datetime, int]] = []
         self._dry = set(range(len(tapes)))
 
-    async def play(self) -> AsyncGenerator[T, None]:
-        """Items of one time come in the order of the tapes."""
+    async def play(self) -> AsyncGenerator[T | Subscribed, None]:
+        """Items of one time come in the order of the tapes. That all files can be read is said first."""
         loop = asyncio.get_running_loop()
-        looked = loop.time() - self._rescan_seconds
+        await self._look()
+        looked = loop.time()
+        for symbol in () if self._closed.is_set() else self._symbols:
+            yield Subscribed(symbol)
         while self._tapes and not self._closed.is_set():
             if self._dry and loop.time() >= looked + self._rescan_seconds:
-                for number in sorted(self._dry):
-                    await self._fill(number)
+                await self._look()
                 looked = loop.time()
             while (moment := self._next_due()) is not None:
                 number = moment[1]
@@ -173,6 +177,11 @@ class Player(Generic[T]):
                 if not ahead:
                     await self._fill(number)
             await self._pause(looked + self._rescan_seconds - loop.time() if self._dry else None)
+
+    async def _look(self) -> None:
+        """At the files of the tapes that had nothing more."""
+        for number in sorted(self._dry):
+            await self._fill(number)
 
     def _next_due(self) -> tuple[datetime, int] | None:
         if self._closed.is_set() or not self._due or self._due[0][0] > self._clock.now():

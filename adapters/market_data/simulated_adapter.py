@@ -14,7 +14,7 @@ from adapters.market_data.simulation_quotes import SimulatedQuotes, simulated_li
 from adapters.market_data.simulation_settings import SimulationSettings
 from adapters.market_data.simulation_tape import EPOCH
 from application.ports.clock import Clock
-from application.ports.market_data import BarRequest, FetchedBars, LatestQuotes
+from application.ports.market_data import BarRequest, FetchedBars, LatestQuotes, Subscribed
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import OrderBook, Quote, Trade
@@ -56,9 +56,11 @@ class SimulatedMarketData:
         # On a thread: a thousand long bars take some ten milliseconds, which no other caller should wait for.
         return FetchedBars(await asyncio.to_thread(listing.bars.bars, query))
 
-    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[Quote | Subscribed, None]:
         known = self._known(symbols)
         sent: dict[str, datetime] = {}
+        for symbol in known:
+            yield Subscribed(symbol)
         while known:
             for symbol in known:
                 quote = self.in_memory.latest(symbol)
@@ -67,9 +69,11 @@ class SimulatedMarketData:
                     yield quote
             await self._clock.sleep(self._until_next_tick())
 
-    async def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    async def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         known = self._known(symbols)
         after = self._clock.now()
+        for symbol in known:
+            yield Subscribed(symbol)
         while known:
             now = self._clock.now()
             until = min(now, after + _MINUTE)
@@ -79,9 +83,13 @@ class SimulatedMarketData:
             after = until
             await self._clock.sleep(0 if until < now else self._until_next_tick())
 
-    async def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    async def live_bars(
+        self, symbols: Collection[str], interval: BarInterval
+    ) -> AsyncGenerator[Bar | Subscribed, None]:
         started = self._clock.now()
         spans = {symbol: self._listings[symbol].bars.next_span(interval, started) for symbol in self._known(symbols)}
+        for symbol in spans:
+            yield Subscribed(symbol)
         while spans:
             symbol, (opens, closes) = min(spans.items(), key=lambda item: item[1][1])
             await self._clock.sleep(max(0.0, (closes - self._clock.now()).total_seconds()))
@@ -89,11 +97,11 @@ class SimulatedMarketData:
                 yield bar
             spans[symbol] = self._listings[symbol].bars.next_span(interval, closes)
 
-    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook, None]:
+    async def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook | Subscribed, None]:
         """One with each quote: it is what the quote is the top of."""
         async with aclosing(self.quotes((symbol,))) as quotes:
-            async for _ in quotes:
-                book = await self.order_book(symbol, depth)
+            async for quote in quotes:
+                book = quote if isinstance(quote, Subscribed) else await self.order_book(symbol, depth)
                 if book is not None:
                     yield book
 

@@ -2,27 +2,35 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable
 from typing import Generic, TypeVar
 
+from application.ports.market_data import Subscribed
 from domain.errors import DomainError, Unavailable
 
 T = TypeVar("T")
 
 
 class _Reader(Generic[T]):
-    """What one iterator has yet to give. `waiting` has pairs of a key and an item, or the newest item by key."""
+    """What one iterator has yet to give: news of its keys, then each item, or the newest item by key."""
 
     def __init__(self, keys: frozenset[str]) -> None:
         self.keys = keys
+        self.news: deque[Subscribed] = deque()
         self.each: deque[T] = deque()
         self.newest: dict[str, T] = {}
         self.ended = False
         self.error: DomainError | None = None
         self.wake = asyncio.Event()
 
-    def take(self) -> T:
+    def take(self) -> T | Subscribed:
+        if self.news:
+            return self.news.popleft()
         return self.each.popleft() if self.each else self.newest.pop(next(iter(self.newest)))
+
+    def subscribed(self, key: str) -> None:
+        self.news.append(Subscribed(key))
+        self.wake.set()
 
     def end(self, error: DomainError | None) -> None:
         self.ended, self.error = True, error
@@ -36,12 +44,15 @@ class Upstream(Generic[T]):
     otherwise each item, and one that leaves more than `most_waiting` unread is ended by Unavailable. `on_change`
     is called when `wanted` is not what it was. Everything runs on the event loop: a source's own thread hands
     its items over by `loop.call_soon_threadsafe`.
+
+    A source that tells which keys it has subscribed to is handed on by `confirm`, to later readers of them too.
     """
 
     def __init__(self, conflate: bool, most_waiting: int = 10_000) -> None:
         self._conflate = conflate
         self._most_waiting = most_waiting
         self._readers: dict[str, list[_Reader[T]]] = {}
+        self._confirmed: set[str] = set()
         self._closed = False
         self.on_change: Callable[[], None] | None = None
 
@@ -50,7 +61,7 @@ class Upstream(Generic[T]):
         """The keys that at least one iterator waits for."""
         return frozenset(self._readers)
 
-    async def open(self, keys: Collection[str]) -> AsyncGenerator[T, None]:
+    async def open(self, keys: Collection[str]) -> AsyncGenerator[T | Subscribed, None]:
         """Items of `keys` published from the first `anext` on; ends when closed, or by raising what `fail` was given.
 
         Whoever opens it closes it (`aclose`), also after a cancellation.
@@ -59,7 +70,7 @@ class Upstream(Generic[T]):
         self._add(reader)
         try:
             while True:
-                while reader.each or reader.newest:
+                while reader.news or reader.each or reader.newest:
                     yield reader.take()
                 if reader.error is not None:
                     raise reader.error.with_traceback(None)  # others raise the same one
@@ -69,6 +80,14 @@ class Upstream(Generic[T]):
                 await reader.wake.wait()
         finally:
             self._remove(reader)
+
+    def confirm(self, keys: Iterable[str]) -> None:
+        """The source has subscribed to `keys`. It counts until nobody wants a key; repeating changes nothing."""
+        for key in keys:
+            if key in self._readers and key not in self._confirmed:
+                self._confirmed.add(key)
+                for reader in self._readers[key]:
+                    reader.subscribed(key)
 
     def publish(self, key: str, item: T) -> None:
         for reader in tuple(self._readers.get(key, ())):
@@ -93,6 +112,7 @@ class Upstream(Generic[T]):
         readers = {id(reader): reader for group in self._readers.values() for reader in group}
         for reader in readers.values():
             reader.end(error)
+        self._confirmed.clear()
         if self._readers:
             self._readers.clear()
             self._changed()
@@ -107,6 +127,8 @@ class Upstream(Generic[T]):
         added = [key for key in reader.keys if key not in self._readers]
         for key in reader.keys:
             self._readers.setdefault(key, []).append(reader)
+            if key in self._confirmed:
+                reader.subscribed(key)
         if added:
             self._changed()
         return None
@@ -119,6 +141,7 @@ class Upstream(Generic[T]):
                 group.remove(reader)
                 if not group:
                     del self._readers[key]
+                    self._confirmed.discard(key)
                     gone = True
         if gone:
             self._changed()

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
@@ -35,6 +37,12 @@ class _Flight(NamedTuple):
     answer: asyncio.Task[FetchedBars]
 
 
+class _Plan:
+    """What a caller takes from the store, and what from the provider: old once more is kept than when it was made."""
+
+    is_old = False
+
+
 _Asked: TypeAlias = tuple[SeriesKey, Span]
 
 
@@ -55,6 +63,7 @@ class BarCatalogue:
         self._clock = clock
         self._store_rests_until: datetime | None = None
         self._flights: dict[_Asked, _Flight] = {}
+        self._plans: dict[SeriesKey, list[_Plan]] = {}
 
     async def bars(self, source: Source, request: BarRequest) -> FetchedBars:
         """What `source` has of `request`; raises what the provider raises.
@@ -63,17 +72,33 @@ class BarCatalogue:
         """
         found: list[Bar] = []
         invalid: list[tuple[datetime, datetime]] = []
-        for piece in pieces(request, await self._kept(source, request)):
-            missing = request.limit - len(found)
-            if missing <= 0:
-                break
-            if isinstance(piece, Stretch):
-                found += piece.bars[:missing]
-            else:
-                fetched = await self._fetched(source, replace(request, limit=missing), piece)
-                found += fetched.bars
-                invalid += fetched.invalid
+        with self._planning(series_key(source, request, self._clock.now())) as plan:
+            ahead = deque(pieces(request, await self._kept(source, request)))
+            while ahead and (missing := request.limit - len(found)) > 0:
+                piece = ahead.popleft()
+                if isinstance(piece, Stretch):
+                    found += piece.bars[:missing]
+                elif plan.is_old:
+                    plan.is_old = False
+                    rest = replace(request, start=piece.start, limit=missing)
+                    ahead = deque(pieces(rest, await self._kept(source, rest)))
+                else:
+                    fetched = await self._fetched(source, replace(request, limit=missing), piece)
+                    found += fetched.bars
+                    invalid += fetched.invalid
         return FetchedBars(found, invalid)
+
+    @contextmanager
+    def _planning(self, series: SeriesKey) -> Iterator[_Plan]:
+        plan = _Plan()
+        plans = self._plans.setdefault(series, [])
+        plans.append(plan)
+        try:
+            yield plan
+        finally:
+            plans.remove(plan)
+            if not plans:
+                del self._plans[series]
 
     async def close(self) -> None:
         """Give up what is being fetched."""
@@ -109,7 +134,10 @@ class BarCatalogue:
         Raises Unavailable when the store cannot be written.
         """
         stretches = settled_stretches(source, request, fetched, asked)
-        await self._store.keep(series_key(source, request, asked), stretches)
+        series = series_key(source, request, asked)
+        await self._store.keep(series, stretches)
+        for plan in self._plans.get(series, ()):
+            plan.is_old = True
         return Chunk(answered_until(request, fetched), sum(len(stretch.bars) for stretch in stretches))
 
     # -- the store -----------------------------------------------------------------------------------

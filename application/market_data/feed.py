@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from application.market_data.bar_ranges import EARLIEST, longest
 from application.market_data.market import Market
+from application.market_data.market_hours import expected_close
 from application.market_data.source import Source
 from application.market_data.subscriber import Subscriber
 from application.market_data.topics import (
@@ -19,6 +20,7 @@ from application.market_data.topics import (
     UpstreamState,
 )
 from application.market_data.upstreams import closing, interval_of, present, series_of, upstream
+from application.ports.market_data import Subscribed
 from domain.errors import DomainError
 from domain.market_data.bar import Bar
 from domain.market_data.quote import TopOfBook
@@ -42,18 +44,24 @@ class Feed:
         self._supersedes = (
             _slot(topic._replace(channel=Channel.PARTIAL_BARS)) if topic.channel is Channel.BARS else None
         )
+        # The running bar comes beside the complete ones, whose feed tells it.
+        self._tells_live = topic.channel is not Channel.PARTIAL_BARS
         self._subscribers: dict[Subscriber, None] = {}
         self._newest = self._known()
+        self._live: Update | None = None
         self._broke: datetime | None = None
         self._complete_until = market.clock.now()
         self._given_until = EARLIEST
+        self._wait = _FIRST_RETRY_SECONDS
         self.task = asyncio.create_task(self._run(), name=f"feed {_slot(topic)}")
 
     # -- subscribers ---------------------------------------------------------------------------------
 
     def join(self, subscriber: Subscriber) -> None:
-        """From now on; of a conflated channel, the present item at once where it is known."""
+        """From now on: what is known of the upstream and, of a conflated channel, the present item at once."""
         self._subscribers[subscriber] = None
+        if self._live is not None and self._tells_live:
+            subscriber.offer(self._live)
         if self._newest is not None and not self._is_over(self._newest.item):
             subscriber.offer(self._newest)
         if self._broke is not None:
@@ -94,33 +102,35 @@ class Feed:
     # -- the upstream --------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        wait = _FIRST_RETRY_SECONDS
         while True:
             cause = ""
             try:
-                item = await present(self._market, self._source, self._topic)
-                if item is not None:
-                    self._publish(item)
-                opened = False
-                async with closing(upstream(self._market, self._source, self._topic)) as items:
-                    async for item in items:
-                        if self._was_given(item):
-                            continue
-                        if not opened:
-                            await self._catch_up(item)
-                            opened, wait = True, _FIRST_RETRY_SECONDS
-                        self._take(item)
+                await self._follow()
             except DomainError as error:
                 cause = error.message
                 _log.warning("the upstream of %s broke: %s", _slot(self._topic), cause)
             except Exception as error:
                 # Whatever a provider raises, its subscribers are better served by the next attempt.
                 _log.warning("the upstream of %s broke: %s", _slot(self._topic), error, exc_info=self._broke is None)
-            if self._broke is None:
-                self._broke = self._market.clock.now()
-                self._offer(self._news(UpstreamState.RECONNECTING, self._broke, cause))
-            await self._market.clock.sleep(wait)
-            wait = min(2 * wait, _LONGEST_RETRY_SECONDS)
+            self._tell_broke(cause)
+            await self._market.clock.sleep(self._wait)
+            self._wait = min(2 * self._wait, _LONGEST_RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        """One iteration over the provider, from its beginning until it breaks or ends."""
+        now = await present(self._market, self._source, self._topic)
+        if now is not None:
+            self._publish(now)
+        begun = False
+        async with closing(upstream(self._market, self._source, self._topic)) as items:
+            async for item in items:
+                if isinstance(item, Subscribed):
+                    await self._subscribed()
+                elif not self._was_given(item):
+                    if not begun:
+                        await self._begin(item)
+                        begun = True
+                    self._take(item)
 
     def _was_given(self, item: Item) -> bool:
         """A new connection may begin with bars of the old one, which tell nothing of what came in between."""
@@ -133,26 +143,57 @@ class Feed:
             self._market.board.offer(self._source.provider.name, item)
         self._publish(item)
 
-    async def _catch_up(self, first: Item) -> None:
-        """Give what came before the `first` item of an upstream, where the provider keeps it, and tell of a break.
+    async def _subscribed(self) -> None:
+        """The source says so, which of a quiet instrument may be long before its first item."""
+        if self._broke is not None and self._topic.channel is Channel.BARS and self._may_have_missed():
+            await self._catch_up(self._market.clock.now())
+        self._tell_live()
 
-        Also at the beginning: a subscription takes its time, and a bar may have been completed meanwhile.
+    async def _begin(self, first: Item) -> None:
+        """The `first` item of an upstream proves it as well.
+
+        Bars may have been completed before it that nobody sent: a subscription takes its time.
         """
-        state = UpstreamState.RESUBSCRIBED
-        if self._topic.channel is Channel.BARS and isinstance(first, Bar):
-            state = UpstreamState.BACKFILLED
-            if first.open_time > self._complete_until:
-                for bar in await self._missed(first):
-                    self._take(bar)
-        broke, self._broke = self._broke, None
-        if broke is not None:
-            self._offer(self._news(state, broke))
+        if isinstance(first, Bar) and self._topic.channel is Channel.BARS and first.open_time > self._complete_until:
+            await self._catch_up(first.open_time)
+        self._wait = _FIRST_RETRY_SECONDS
+        self._tell_live()
 
-    async def _missed(self, first: Bar) -> list[Bar]:
+    def _tell_live(self) -> None:
+        """Once for each upstream, after all that came before it."""
+        if self._live is not None:
+            return
+        now, broke = self._market.clock.now(), self._broke
+        self._live, self._broke = self._news(UpstreamState.LIVE, now), None
+        if broke is not None:
+            back = UpstreamState.BACKFILLED if self._topic.channel is Channel.BARS else UpstreamState.RESUBSCRIBED
+            self._offer(self._news(back, broke))
+        elif self._tells_live:
+            self._offer(self._live)
+
+    def _tell_broke(self, cause: str) -> None:
+        now, live = self._market.clock.now(), self._live
+        if live is not None and now - live.received_time >= timedelta(seconds=_LONGEST_RETRY_SECONDS):
+            self._wait = _FIRST_RETRY_SECONDS
+        self._live = None
+        if self._broke is None:
+            self._broke = now
+            self._offer(self._news(UpstreamState.RECONNECTING, now, cause))
+
+    def _may_have_missed(self) -> bool:
+        """Whether a bar should have been completed meanwhile."""
+        series = series_of(self._market, self._source, self._topic)
+        closes = expected_close(series.hours, series.interval, self._complete_until)
+        return closes is not None and closes <= self._market.clock.now()
+
+    async def _catch_up(self, end: datetime) -> None:
+        """Give the bars that opened before `end` and are complete, where the provider keeps them."""
         start = self._complete_until - longest(interval_of(self._topic)) - timedelta(days=1)
         series = series_of(self._market, self._source, self._topic)
-        found = await series.between(start, first.open_time, _MOST_MISSED_BARS)
-        return [bar for bar in found.bars if bar.close_time > self._complete_until and not bar.partial]
+        found = await series.between(start, end, _MOST_MISSED_BARS)
+        for bar in found.bars:
+            if bar.close_time > self._complete_until and not bar.partial:
+                self._take(bar)
 
     def _news(self, state: UpstreamState, since: datetime, cause: str = "") -> Update:
         now = self._market.clock.now()

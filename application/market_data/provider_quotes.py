@@ -17,7 +17,7 @@ from application.market_data.quote_watch import QuoteWatch
 from application.market_data.shared_requests import SharedRequests
 from application.market_data.source import Source
 from application.ports.clock import Clock
-from application.ports.market_data import DataKind, InMemory, LatestQuotes, MarketData
+from application.ports.market_data import DataKind, InMemory, LatestQuotes, MarketData, Subscribed
 from application.ports.quote_cache import QuoteCache, ReceivedQuote
 from domain.errors import DomainError, Unavailable
 from domain.market_data.instrument import Instrument
@@ -204,7 +204,7 @@ class ProviderQuotes:
         known = [symbol for symbol in self._failed if self._instruments.get(symbol) is not None]
         return await self._try_to_prepare(known or self._failed[:1])
 
-    def _live(self, symbol: str) -> AsyncIterator[TopOfBook]:
+    def _live(self, symbol: str) -> AsyncIterator[TopOfBook | Subscribed]:
         if self._data is None:
             raise self._unavailable("it is not open")
         return self._data.quotes((symbol,))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from application.market_data.board_settings import BoardSettings
 from application.ports.clock import Clock, Timer
+from application.ports.market_data import Subscribed
 from domain.errors import DomainError
 from domain.market_data.quote import TopOfBook
 
@@ -33,7 +34,7 @@ class QuoteWatch:
         self,
         provider: str,
         most: int,
-        read: Callable[[str], AsyncIterator[TopOfBook]],
+        read: Callable[[str], AsyncIterator[TopOfBook | Subscribed]],
         take: Callable[[TopOfBook], None],
         clock: Clock,
         settings: BoardSettings,
@@ -114,7 +115,8 @@ class QuoteWatch:
         quotes = self._read(symbol)
         try:
             async for quote in quotes:
-                yield quote
+                if not isinstance(quote, Subscribed):
+                    yield quote
         finally:
             if isinstance(quotes, AsyncGenerator):
                 await quotes.aclose()

@@ -3,10 +3,11 @@
 import asyncio
 from collections import deque
 
-from application.market_data.topics import Topic, Update
+from application.market_data.topics import Topic, Update, UpstreamNews
 from domain.errors import Throttled
 
 MOST_WAITING = 10_000
+_FEW = 100
 
 
 class Delivery:
@@ -65,10 +66,12 @@ class Subscriber:
             self._line.append(Delivery(update))
         else:
             waiting = self._waiting.get(slot)
-            if waiting is not None:
+            if waiting is not None and not isinstance(update.item, UpstreamNews):
                 waiting.update = update
                 waiting.merged += 1
                 return True
+            if waiting is not None:
+                update = self._renewed(waiting, update)
             waiting = self._waiting[slot] = Delivery(update)
             if self._min_interval and slot in self._held:
                 return True
@@ -88,6 +91,17 @@ class Subscriber:
         gone = [slot for slot, delivery in self._waiting.items() if delivery.update.topic == topic]
         for slot in gone:
             del self._waiting[slot]
+
+    def _renewed(self, waiting: Delivery, update: Update) -> Update:
+        """News come behind what they are about, not in the place of earlier ones, and tell of the gap of those too."""
+        waiting.void = True
+        if len(self._line) > _FEW + 2 * (self._unmerged + len(self._waiting)):
+            self._line = deque(delivery for delivery in self._line if not delivery.void)
+        news, earlier = update.item, waiting.update.item
+        if not isinstance(news, UpstreamNews) or not isinstance(earlier, UpstreamNews):
+            return update
+        whole = news.after(earlier)
+        return update if whole is news else Update(update.topic, whole, update.received_time, update.slot)
 
     def _supersede(self, slot: str) -> None:
         waiting = self._waiting.pop(slot, None)

@@ -1,6 +1,6 @@
 """What can be subscribed to, and what subscribers get."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
@@ -64,6 +64,9 @@ def topic_of(
 
 
 class UpstreamState(Enum):
+    """LIVE is the first word of an upstream that is subscribed; of one that was lost it is one of the last two."""
+
+    LIVE = "LIVE"
     RECONNECTING = "RECONNECTING"
     RESUBSCRIBED = "RESUBSCRIBED"
     BACKFILLED = "BACKFILLED"
@@ -71,7 +74,7 @@ class UpstreamState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamNews:
-    """A topic's upstream broke, or is back; data may be missing from `gap_start` to `at`, when it is back.
+    """A topic's upstream is live, broke, or is back; data may be missing from `gap_start` to `at`, when it is back.
 
     `cause` is why it broke, as its provider tells it; empty where that is for the log alone.
     """
@@ -81,6 +84,11 @@ class UpstreamNews:
     gap_start: datetime
     at: datetime
     cause: str = ""
+
+    def after(self, earlier: "UpstreamNews") -> "UpstreamNews":
+        """It for a reader who has not been told of `earlier`: its gap is then a part of this one's."""
+        is_known = earlier.state is UpstreamState.LIVE or earlier.gap_start >= self.gap_start
+        return self if is_known else replace(self, gap_start=earlier.gap_start)
 
 
 Item = TopOfBook | Trade | Bar | OrderBook | UpstreamNews

@@ -9,7 +9,7 @@ from application.market_data.live_bars import bars_as_they_complete
 from application.market_data.market import Market
 from application.market_data.source import Source
 from application.market_data.topics import Channel, Item, Topic
-from application.ports.market_data import DataKind
+from application.ports.market_data import DataKind, Subscribed
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.quote import OrderBook, TopOfBook, Trade
 
@@ -22,8 +22,8 @@ async def present(market: Market, source: Source, topic: Topic) -> Item | None:
     return None if read is None else await read(market, source, topic)
 
 
-def upstream(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
-    """The items of `topic` from now on."""
+def upstream(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
+    """The items of `topic` from now on. What has to be asked for counts as subscribed once that has been answered."""
     return _UPSTREAMS[topic.channel](market, source, topic)
 
 
@@ -52,17 +52,17 @@ async def _partial_bar(market: Market, source: Source, topic: Topic) -> Bar | No
     return await series_of(market, source, topic).running()
 
 
-def _quotes(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+def _quotes(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
     if DataKind.QUOTES in source.capabilities.streams:
         return source.provider.quotes((topic.symbol,))
     return _now_and_then(market, source, topic)
 
 
-def _trades(market: Market, source: Source, topic: Topic) -> AsyncIterator[Trade]:
+def _trades(market: Market, source: Source, topic: Topic) -> AsyncIterator[Trade | Subscribed]:
     return source.provider.trades((topic.symbol,))
 
 
-def _bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Bar]:
+def _bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Bar | Subscribed]:
     interval = interval_of(topic)
     # What sources push is of the regular session.
     if interval in source.capabilities.stream_bars and not topic.extended_hours:
@@ -70,29 +70,32 @@ def _bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Bar]:
     return bars_as_they_complete(series_of(market, source, topic))
 
 
-def _order_books(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+def _order_books(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
     if DataKind.ORDER_BOOKS in source.capabilities.streams:
         return source.provider.order_books(topic.symbol, topic.depth)
     return _now_and_then(market, source, topic)
 
 
-def _partial_bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+def _partial_bars(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
     if source.capabilities.local:
         return _with_each_quote(market, source, topic)
     return _now_and_then(market, source, topic)
 
 
-async def _with_each_quote(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
+async def _with_each_quote(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
     """Quotes say when to look again: a reader of quotes that is slower than they are is given the newest."""
     async with closing(_quotes(market, source, topic)) as quotes:
-        async for _ in quotes:
-            item = await present(market, source, topic)
+        async for quote in quotes:
+            item = quote if isinstance(quote, Subscribed) else await present(market, source, topic)
             if item is not None:
                 yield item
 
 
-async def _now_and_then(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item]:
-    """A look costs a request: often enough to watch, seldom enough for the provider's limits."""
+async def _now_and_then(market: Market, source: Source, topic: Topic) -> AsyncIterator[Item | Subscribed]:
+    """A look costs a request: often enough to watch, seldom enough for the provider's limits. The first was at what
+    is `present`: feeds begin with that.
+    """
+    yield Subscribed(topic.symbol)
     while True:
         await market.clock.sleep(source.capabilities.poll_seconds)
         item = await present(market, source, topic)
@@ -116,7 +119,7 @@ _PRESENT: dict[Channel, Callable[[Market, Source, Topic], Awaitable[Item | None]
     Channel.ORDER_BOOK: _order_book,
 }
 
-_UPSTREAMS: dict[Channel, Callable[[Market, Source, Topic], AsyncIterator[Item]]] = {
+_UPSTREAMS: dict[Channel, Callable[[Market, Source, Topic], AsyncIterator[Item | Subscribed]]] = {
     Channel.QUOTES: _quotes,
     Channel.TRADES: _trades,
     Channel.BARS: _bars,

@@ -84,11 +84,23 @@ class FetchedBars:
     invalid: Sequence[tuple[datetime, datetime]] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Said by an iterator: its source has confirmed the subscription of `symbol`, and items will follow as they happen.
+
+    At most once for each symbol of an iterator, as early as the source lets it be known. One that does not say it
+    proves as much by its first item.
+    """
+
+    symbol: str
+
+
 class MarketData(Protocol):
     """One provider of instruments, quotes, depth, prints and bars.
 
-    The iterators begin with what happens from now on. One that loses its source raises Unavailable; whoever
-    wants to go on opens another. Iterators of one channel of one symbol share a subscription at the source.
+    The iterators begin with what happens from now on, and say `Subscribed` in front of it where the source tells.
+    One that loses its source raises Unavailable; whoever wants to go on opens another. Iterators of one channel of
+    one symbol share a subscription at the source.
     """
 
     name: str
@@ -115,19 +127,19 @@ class MarketData(Protocol):
         """No bars for an unknown symbol."""
         ...
 
-    def quotes(self, symbols: Collection[str]) -> AsyncIterator[TopOfBook]:
+    def quotes(self, symbols: Collection[str]) -> AsyncIterator[TopOfBook | Subscribed]:
         """A reader that falls behind sees the newest, not each one."""
         ...
 
-    def trades(self, symbols: Collection[str]) -> AsyncIterator[Trade]:
+    def trades(self, symbols: Collection[str]) -> AsyncIterator[Trade | Subscribed]:
         """Each print, oldest first."""
         ...
 
-    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncIterator[Bar]:
+    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncIterator[Bar | Subscribed]:
         """Each bar as it completes, of an interval that the source pushes."""
         ...
 
-    def order_books(self, symbol: str, depth: int) -> AsyncIterator[OrderBook]:
+    def order_books(self, symbol: str, depth: int) -> AsyncIterator[OrderBook | Subscribed]:
         """Whole each time. A reader that falls behind sees the newest."""
         ...
 

@@ -37,10 +37,13 @@ CHANNELS: Final = {
 CHANNEL_OF: Final = {number: channel for channel, number in CHANNELS.items()}
 
 _NEWS: Final = {
+    UpstreamState.LIVE: "the upstream is subscribed: data will follow",
     UpstreamState.RECONNECTING: "the upstream is lost: the server reconnects by itself",
     UpstreamState.RESUBSCRIBED: "the upstream is subscribed again: what happened in the gap may be missing",
     UpstreamState.BACKFILLED: "the upstream is subscribed again: the bars of the gap were sent",
 }
+
+_BACK: Final = frozenset({UpstreamState.RESUBSCRIBED, UpstreamState.BACKFILLED})
 
 
 def to_quote(quote: TopOfBook, provider: str, *, received: datetime | None = None, merged: int = 0) -> quote_pb2.Quote:
@@ -157,7 +160,7 @@ def _bar_of(_: Update, item: Bar, merged: int, provider: str) -> Message:
 
 
 def _status_of(_: Update, item: UpstreamNews, merged: int, provider: str) -> Message:
-    back = item.state is not UpstreamState.RECONNECTING
+    back = item.state in _BACK
     return market_data_stream_pb2.StreamStatus(
         state=_STATES[item.state],
         provider=provider,

@@ -26,6 +26,8 @@ _CHANNELS = 5
 _MESSAGES = 40
 # While ours sends nothing the echo sends the same, and the other way around.
 _PAUSE_SECONDS = 0.25
+# What a reader who comes later is told at once: of quotes that they are live, and the newest.
+_OPENING: Final = {STREAM_FILLS: 1, STREAM_QUOTES: 2}
 _SLOW_MARKET: Final = f"[simulation]\ntick_interval = {2 * _PAUSE_SECONDS}\n"
 _SILENT = Duration(seconds=300)
 _NANOSECONDS_A_MS = 1e6
@@ -117,7 +119,8 @@ def _send(
 ) -> list[_Sent]:
     subscribe: grpc.UnaryStreamMultiCallable[bytes, bytes] = pair.channel.unary_stream(path)
     stream = subscribe(request.SerializeToString())
-    next(stream)
+    for _ in range(_OPENING[path]):
+        next(stream)
     sent = []
     with grpc.insecure_channel(pair.echo.address) as echo:
         publish: grpc.UnaryUnaryMultiCallable[bytes, bytes] = echo.unary_unary(PUBLISH)

@@ -17,7 +17,11 @@ from typing import Any
 import grpc
 import uvloop
 
-from quantmesh.marketdata.v1.market_data_stream_pb2 import StreamQuotesResponse, StreamTradesResponse
+from quantmesh.marketdata.v1.market_data_stream_pb2 import (
+    STREAM_STATE_LIVE,
+    StreamQuotesResponse,
+    StreamTradesResponse,
+)
 from tests.benchmarks.contract import STREAM_QUOTES, STREAM_TRADES
 from tests.benchmarks.workers import told
 
@@ -42,7 +46,7 @@ class _Count:
                 self._take(1 + message.quote.merged_count)
             case "trade":
                 self._take(1)
-            case "status":
+            case "status" if message.status.state != STREAM_STATE_LIVE:
                 self.said.append(str(message.status))
 
     def _take(self, ticks: int) -> None:

@@ -53,10 +53,11 @@ from tests.support.vendors.yahoo import FakeYahoo
 from tests.support.vendors.yahoo_chart import Traded
 from tests.support.vendors.yahoo_market import apple
 
-_NAMES: Final = ["alpaca", "ccxt", "polygon", "replay", "simulated", "yfinance"]
+_NAMES: Final = ["alpaca", "ccxt", "polygon", "remote", "replay", "simulated", "yfinance"]
 _REMEDIES: Final = {
     "alpaca": "QUANTMESH_ALPACA_KEY_ID=... QUANTMESH_ALPACA_SECRET_KEY=...",
     "polygon": "QUANTMESH_POLYGON_API_KEY=...",
+    "remote": "QUANTMESH_REMOTE_ADDRESS=...",
     "replay": "QUANTMESH_REPLAY_FOLDER=...",
 }
 _SDKS: Final = {"massive", "alpaca", "ccxt", "yfinance", "curl_cffi", "pandas", "pyarrow", "redis", "talib"}

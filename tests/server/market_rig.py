@@ -16,10 +16,12 @@ from adapters.persistence.memory_backfill_store import MemoryBackfillStore
 from application.market_data.backfill_runner import BackfillRunner
 from quantmesh.marketdata.v1 import market_data_service_pb2
 from quantmesh.marketdata.v1.market_data_service_pb2_grpc import MarketDataServiceStub
+from quantmesh.marketdata.v1.market_data_stream_pb2 import STREAM_STATE_LIVE
 from server.health import HealthService
 from server.interceptors.tracking import Lifecycle
 from server.services.market_data_service import MarketDataService
 from server.transport import Transport
+from tests.server.rig import rest, take
 from tests.support.market import FRIDAY_NOON, TICK, simulated
 
 SERVICE = market_data_service_pb2.DESCRIPTOR.services_by_name["MarketDataService"]
@@ -79,3 +81,20 @@ async def market(
         finally:
             await rig.stop()
             await rig.transport.stop(0)
+
+
+async def data(stream: Any, count: int) -> list[Any]:
+    """The next `count` messages. That an upstream is live is passed over: it may come before an item or after it."""
+    messages: list[Any] = []
+    while len(messages) < count:
+        messages += filter(_is_data, await take(stream, 1))
+    return messages
+
+
+async def rest_of_data(stream: Any) -> list[Any]:
+    """Every message until the stream's end, with the same left out."""
+    return list(filter(_is_data, await rest(stream)))
+
+
+def _is_data(message: Any) -> bool:
+    return bool(message.status.state != STREAM_STATE_LIVE)

@@ -11,8 +11,9 @@ from typing import TypeVar
 from adapters.clock import ManualClock
 from adapters.market_data.ccxt_adapter import CcxtMarketData
 from adapters.market_data.ccxt_settings import CcxtSettings
-from application.ports.market_data import BarRequest
+from application.ports.market_data import BarRequest, Subscribed
 from domain.market_data.bar import Bar, BarInterval
+from tests.support.live_items import only_items
 from tests.support.vendors.binance import Binance, serve
 from tests.support.vendors.binance_data import Candle, candle, milliseconds
 
@@ -34,7 +35,7 @@ class Rig:
     market: CcxtMarketData
     skew: timedelta = timedelta(0)
 
-    async def reading(self, items: AsyncGenerator[T, None], *streams: str) -> "Reader[T]":
+    async def reading(self, items: AsyncGenerator[T | Subscribed, None], *streams: str) -> "Reader[T]":
         """A reader of `items`, once the exchange has the subscriptions of it."""
         reader = Reader(items)
         async with asyncio.timeout(_PATIENCE):
@@ -43,10 +44,11 @@ class Rig:
 
 
 class Reader(AsyncIterator[T]):
-    """Reads on its own; `take` gives what came. Close it before the provider."""
+    """Reads on its own; `subscribed` are the symbols that it says are. Close it before the provider."""
 
-    def __init__(self, items: AsyncGenerator[T, None]) -> None:
-        self._items = items
+    def __init__(self, items: AsyncGenerator[T | Subscribed, None]) -> None:
+        self.subscribed: list[str] = []
+        self._items: AsyncGenerator[T, None] = only_items(items, self.subscribed)
         self._came: asyncio.Queue[T] = asyncio.Queue()
         self.task = asyncio.create_task(self._read())
 

@@ -21,7 +21,14 @@ from application.market_data.providers import Offer, Providers
 from application.market_data.quote_board import BoardSettings, QuoteBoard
 from application.market_data.source import Source
 from application.market_data.topics import Topic
-from application.ports.market_data import BarRequest, Capabilities, FetchedBars, LatestQuotes, MarketData
+from application.ports.market_data import (
+    BarRequest,
+    Capabilities,
+    FetchedBars,
+    LatestQuotes,
+    MarketData,
+    Subscribed,
+)
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import Instrument
 from domain.market_data.quote import OrderBook, Quote, Trade
@@ -80,19 +87,19 @@ class FickleMarketData:
     async def bars(self, request: BarRequest) -> FetchedBars:
         return FetchedBars(()) if request.symbol in self._hidden else await self._provider.bars(request)
 
-    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[Quote | Subscribed, None]:
         async with aclosing(self._line(symbols, self._provider.quotes(symbols))) as quotes:
             async for quote in quotes:
-                self.given[quote.symbol] += 1
+                self.given[quote.symbol] += not isinstance(quote, Subscribed)
                 yield quote
 
-    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade, None]:
+    def trades(self, symbols: Collection[str]) -> AsyncGenerator[Trade | Subscribed, None]:
         return self._line(symbols, self._provider.trades(symbols))
 
-    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar, None]:
+    def live_bars(self, symbols: Collection[str], interval: BarInterval) -> AsyncGenerator[Bar | Subscribed, None]:
         return self._line(symbols, self._provider.live_bars(symbols, interval))
 
-    def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook, None]:
+    def order_books(self, symbol: str, depth: int) -> AsyncGenerator[OrderBook | Subscribed, None]:
         return self._line((symbol,), self._provider.order_books(symbol, depth))
 
     async def close(self) -> None:

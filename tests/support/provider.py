@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from adapters.clock import ManualClock
 from application.market_data.providers import Lack, Offer
-from application.ports.market_data import BarRequest, Capabilities, DataKind, FetchedBars
+from application.ports.market_data import BarRequest, Capabilities, DataKind, FetchedBars, Subscribed
 from domain.errors import DomainError, Unavailable
 from domain.market_data.bar import Bar, BarInterval
 from domain.market_data.instrument import AssetClass, Instrument
@@ -48,7 +48,7 @@ class SpokenMarketData:
         self._clock = clock
         self._instruments: dict[str, Instrument] = {}
         self._quotes: dict[str, TopOfBook] = {}
-        self._queues: dict[str, list[asyncio.Queue[TopOfBook | Exception]]] = {}
+        self._queues: dict[str, list[asyncio.Queue[TopOfBook | Subscribed | Exception]]] = {}
 
     def offer(self) -> Offer:
         def open_it() -> "SpokenMarketData":
@@ -82,11 +82,15 @@ class SpokenMarketData:
         self._say(symbol, quote)
         return quote
 
+    def confirm(self, symbol: str) -> None:
+        """The symbol's streams are subscribed."""
+        self._say(symbol, Subscribed(symbol))
+
     def cut(self, symbol: str) -> None:
         """The line of the symbol's streams breaks."""
         self._say(symbol, Unavailable("the line is cut", reason="MARKET_DATA_UNAVAILABLE"))
 
-    def _say(self, symbol: str, item: TopOfBook | Exception) -> None:
+    def _say(self, symbol: str, item: TopOfBook | Subscribed | Exception) -> None:
         for queue in self._queues.get(symbol, ()):
             queue.put_nowait(item)
 
@@ -120,8 +124,8 @@ class SpokenMarketData:
     async def bars(self, request: BarRequest) -> FetchedBars:
         return FetchedBars(())
 
-    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook, None]:
-        queue: asyncio.Queue[TopOfBook | Exception] = asyncio.Queue()
+    async def quotes(self, symbols: Collection[str]) -> AsyncGenerator[TopOfBook | Subscribed, None]:
+        queue: asyncio.Queue[TopOfBook | Subscribed | Exception] = asyncio.Queue()
         self.streams_opened += 1
         for symbol in symbols:
             self.open_streams[symbol] = self.open_streams.get(symbol, 0) + 1

@@ -12,6 +12,7 @@ from domain.errors import PreconditionFailed, Unavailable
 from domain.market_data.bar import BarInterval
 from domain.market_data.quote import OrderBook, PriceLevel, Quote, TopOfBook
 from domain.trading.value_objects.order_type import Side
+from tests.support.live_items import only_items
 from tests.support.vendors.alpaca_data import frame_time, stamp
 from tests.support.vendors.alpaca_provider import NOW, Alpaca, alpaca
 from tests.support.vendors.alpaca_stream import AT, Reader, bar, quote, trade
@@ -187,8 +188,28 @@ async def test_the_feed_is_in_the_address_also_where_the_sdk_does_not_know_it() 
         await reader.stop()
 
 
+async def test_what_the_vendor_has_confirmed_is_said_before_anything_comes_and_to_later_readers_too(
+    market: Alpaca,
+) -> None:
+    quotes, books = (
+        Reader(market.provider.quotes(["AAPL", "BTC/USD"])),
+        Reader(market.provider.order_books("BTC/USD", 1)),
+    )
+    await market.server.until(lambda: len(quotes.subscribed) == 2 and books.subscribed == ["BTC/USD"])
+    assert set(quotes.subscribed) == {"AAPL", "BTC/USD"}
+    late, other = Reader(market.provider.quotes(["AAPL"])), Reader(market.provider.trades(["AAPL"]))
+    await market.server.until(lambda: late.subscribed == other.subscribed == ["AAPL"])
+    for reader in (late, other):
+        await reader.stop()
+    back = Reader(market.provider.trades(["AAPL"]))
+    await market.server.until(lambda: back.subscribed == ["AAPL"])
+    for reader in (quotes, books, back):
+        assert reader.items == []
+        await reader.stop()
+
+
 async def test_a_slow_reader_sees_the_newest_quote_and_every_trade(market: Alpaca) -> None:
-    quotes, trades = market.provider.quotes(["AAPL"]), market.provider.trades(["AAPL"])
+    quotes, trades = only_items(market.provider.quotes(["AAPL"])), only_items(market.provider.trades(["AAPL"]))
     first = asyncio.gather(anext(quotes), anext(trades))
     await market.server.until_subscribed("stocks", "quotes", "AAPL")
     await market.server.until_subscribed("stocks", "trades", "AAPL")

@@ -243,6 +243,19 @@ async def test_days_of_another_time_zone_are_no_live_bars() -> None:
 # -- sockets -----------------------------------------------------------------------------------------------
 
 
+async def test_the_first_frame_of_a_subscription_proves_it_even_without_an_item() -> None:
+    async with ccxt_rig() as rig:
+        bars = await rig.reading(rig.market.live_bars(["BTC/USDT"], BarInterval.MINUTE_1), BARS)
+        assert bars.subscribed == []
+        await rig.binance.push_kline("BTCUSDT", "1m", minute(OPENS))
+        await eventually(lambda: bars.subscribed == ["BTC/USDT"])
+        late = await rig.reading(rig.market.live_bars(["BTC/USDT"], BarInterval.MINUTE_1), BARS)
+        await eventually(lambda: late.subscribed == ["BTC/USDT"])
+        for reader in (bars, late):
+            assert reader.empty()
+            await reader.aclose()
+
+
 async def _all_four(rig: Rig) -> list[Any]:
     return [
         await rig.reading(rig.market.quotes(["BTC/USDT"]), QUOTES),

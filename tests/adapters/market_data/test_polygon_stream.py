@@ -2,22 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar, cast
 
 import pytest
 
 from adapters.market_data.polygon_stream import LINGER_SECONDS
-from domain.errors import DomainError, PreconditionFailed, Unavailable
+from domain.errors import PreconditionFailed, Unavailable
 from domain.market_data.bar import BarInterval
 from domain.market_data.quote import Quote, TopOfBook
 from tests.support.vendors.polygon import Row
 from tests.support.vendors.polygon_market import NOW, milliseconds, polygon_market
-
-T = TypeVar("T")
+from tests.support.vendors.polygon_reading import reading, until
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -37,43 +33,25 @@ def minute(opens: datetime, **other: object) -> Row:
     return {**fields, "s": milliseconds(opens), "e": milliseconds(opens + MINUTE), **other}
 
 
-class Reading:
-    """What an iterator gives, read by a task as it comes."""
-
-    def __init__(self, items: AsyncIterator[Any]) -> None:
-        self._items = cast("AsyncGenerator[Any, None]", items)
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
-        self._task = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        try:
-            async for item in self._items:
-                self._queue.put_nowait(item)
-        except DomainError as error:
-            self._queue.put_nowait(error)
-        else:
-            self._queue.put_nowait(None)
-
-    async def next(self) -> Any:
-        async with asyncio.timeout(8):
-            return await self._queue.get()
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        await self._items.aclose()
-
-
-@asynccontextmanager
-async def reading(items: AsyncIterator[Any]) -> AsyncIterator[Reading]:
-    found = Reading(items)
-    try:
-        yield found
-    finally:
-        await found.close()
-
-
 # -- what comes ---------------------------------------------------------------------------------------------
+
+
+async def test_what_the_vendor_has_confirmed_is_said_before_anything_comes_and_to_later_readers_too() -> None:
+    async with polygon_market() as (polygon, provider, _):
+        async with (
+            reading(provider.quotes(["AAPL"])) as quotes,
+            reading(provider.quotes(["EUR/USD", "BTC/USD"])) as pairs,
+            reading(provider.live_bars(["AAPL"], BarInterval.MINUTE_1)) as minutes,
+        ):
+            await until(lambda: quotes.subscribed == minutes.subscribed == ["AAPL"] and len(pairs.subscribed) == 2)
+            assert set(pairs.subscribed) == {"EUR/USD", "BTC/USD"}
+            async with reading(provider.quotes(["AAPL"])) as late:
+                await until(lambda: late.subscribed == ["AAPL"])
+            polygon.drop("stocks")
+            assert isinstance(await quotes.next(), Unavailable)
+            async with reading(provider.quotes(["AAPL"])) as again:
+                await until(lambda: again.subscribed == ["AAPL"])
+        assert polygon.connections["stocks"] == 2
 
 
 async def test_each_market_has_its_socket_and_all_iterators_share_it() -> None:

@@ -15,10 +15,11 @@ from adapters.clock import AcceleratedClock, ManualClock
 from adapters.market_data.conventions import us_equity
 from adapters.market_data.replay_adapter import ReplayMarketData
 from adapters.market_data.replay_settings import ReplaySettings
-from application.ports.market_data import BarRequest, MarketData
+from application.ports.market_data import BarRequest, MarketData, Subscribed
 from domain.errors import PreconditionFailed, Unavailable
 from domain.market_data.bar import BarInterval
 from domain.market_data.quote import Quote
+from tests.support.live_items import only_items
 from tests.support.recordings import Table, settle, write, write_text
 
 T = TypeVar("T")
@@ -57,12 +58,12 @@ def trades_at(*seconds: float) -> Table:
 
 
 @asynccontextmanager
-async def heard(items: AsyncGenerator[T, None]) -> AsyncIterator[list[T]]:
+async def heard(items: AsyncGenerator[T | Subscribed, None]) -> AsyncIterator[list[T]]:
     """What has come so far. An error of the iterator is raised at the end."""
     found = list[T]()
 
     async def collect() -> None:
-        async for item in items:
+        async for item in only_items(items):
             found.append(item)
 
     task = asyncio.ensure_future(collect())
@@ -240,7 +241,7 @@ async def test_a_fast_clock_in_the_past_plays_everything(tmp_path: Path) -> None
     write(tmp_path / "trades" / "AAPL.csv", trades_at(*range(4001, 6001)))
     replay = ReplayMarketData(AcceleratedClock(20_000, START), ReplaySettings(str(tmp_path)))
     found = 0
-    async with aclosing(replay.trades(["AAPL"])) as trades, asyncio.timeout(_LONGEST_WAIT):
+    async with aclosing(only_items(replay.trades(["AAPL"]))) as trades, asyncio.timeout(_LONGEST_WAIT):
         async for trade in trades:
             found += 1
             if trade.trade_time == START + 6000 * SECOND:
@@ -265,6 +266,18 @@ async def test_closing_ends_the_iterators_and_refuses_what_comes_later(
 
 async def test_nothing_is_played_of_no_symbol(replay: ReplayMarketData) -> None:
     assert [item async for item in replay.quotes([])] == []
+
+
+async def test_a_symbol_is_subscribed_once_the_files_can_be_read_whether_there_is_one_of_it_or_not(
+    tmp_path: Path, replay: ReplayMarketData
+) -> None:
+    write(tmp_path / "trades" / "AAPL.csv", trades_at(100))
+    write_text(tmp_path / "trades" / "IBM.csv", "time,price,size\nnonsense,1,1\n")
+    async with aclosing(replay.trades(["MSFT", "AAPL"])) as trades:
+        assert [await anext(trades) for _ in range(2)] == [Subscribed("AAPL"), Subscribed("MSFT")]
+    async with aclosing(replay.trades(["IBM"])) as trades:
+        with pytest.raises(Unavailable, match=r"trades/IBM\.csv"):
+            await anext(trades)
 
 
 # -- bad files ----------------------------------------------------------------------------------------------
@@ -354,7 +367,7 @@ async def test_memory_stays_flat_over_many_ticks(tmp_path: Path, suffix: str) ->
     clock = ManualClock(START)
     replay = ReplayMarketData(clock, ReplaySettings(str(tmp_path)))
     found = 0
-    async with aclosing(replay.trades(["AAPL"])) as trades:
+    async with aclosing(only_items(replay.trades(["AAPL"]))) as trades:
         first = asyncio.ensure_future(anext(trades))
         await asyncio.sleep(0.1)
         clock.advance(1000)

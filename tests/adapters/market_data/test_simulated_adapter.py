@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, get_args
 
@@ -13,10 +14,11 @@ from adapters.clock import AcceleratedClock, ManualClock
 from adapters.market_data.simulated_adapter import SimulatedMarketData
 from adapters.market_data.simulation_catalogue import LISTINGS
 from adapters.market_data.simulation_settings import Sessions, SimulationSettings
-from application.ports.market_data import BarRequest, InMemory, MarketData
+from application.ports.market_data import BarRequest, InMemory, MarketData, Subscribed
 from domain.decimals import is_multiple
 from domain.market_data.bar import BarInterval
 from domain.market_data.trading_hours import ALWAYS_OPEN
+from tests.support.live_items import only_items
 from tests.support.market import settle
 from tests.support.simulated import FRIDAY_EVENING, MOMENTS, NOON, TICK, latest, market
 
@@ -24,13 +26,13 @@ Item = TypeVar("Item")
 
 
 async def collected(
-    clock: ManualClock, stream: AsyncGenerator[Item, None], seconds: float, step: float = 0.25
+    clock: ManualClock, stream: AsyncGenerator[Item | Subscribed, None], seconds: float, step: float = 0.25
 ) -> list[Item]:
-    """What `stream` gives to a quick reader while the clock moves on by `seconds`, `step` at a time."""
+    """The items that `stream` gives to a quick reader while the clock moves on by `seconds`, `step` at a time."""
     items: list[Item] = []
 
     async def read() -> None:
-        async for item in stream:
+        async for item in only_items(stream):
             items.append(item)  # noqa: PERF401 - they must be there when the reader is cancelled
 
     reader = asyncio.create_task(read())
@@ -82,7 +84,7 @@ async def test_quotes_begin_with_the_present_one_and_follow_every_tick() -> None
 async def test_a_slow_reader_of_quotes_gets_the_newest_and_not_each_one() -> None:
     clock = ManualClock(NOON)
     provider = SimulatedMarketData(clock, SimulationSettings())
-    stream = provider.quotes(["AAPL"])
+    stream = only_items(provider.quotes(["AAPL"]))
     assert (await anext(stream)).quote_time == NOON
     waiting = asyncio.ensure_future(anext(stream))
     await settle()
@@ -186,6 +188,14 @@ async def test_a_stream_ends_when_it_is_closed_and_when_there_is_nothing_to_stre
 
 
 @pytest.mark.parametrize("stream_of", STREAMS, ids=["quotes", "trades", "bars"])
+async def test_a_stream_says_at_once_that_it_is_subscribed(
+    stream_of: Callable[[SimulatedMarketData, list[str]], AsyncGenerator[Any, None]],
+) -> None:
+    async with aclosing(stream_of(market(NOON), ["AAPL", "NOPE", "BTC/USD"])) as stream:
+        assert [await anext(stream) for _ in range(2)] == [Subscribed("AAPL"), Subscribed("BTC/USD")]
+
+
+@pytest.mark.parametrize("stream_of", STREAMS, ids=["quotes", "trades", "bars"])
 async def test_a_stream_that_is_cancelled_while_it_waits_ends_at_once(
     stream_of: Callable[[SimulatedMarketData, list[str]], AsyncGenerator[Any, None]],
 ) -> None:
@@ -207,7 +217,7 @@ async def test_a_stream_that_is_cancelled_while_it_waits_ends_at_once(
 
 async def test_an_accelerated_clock_makes_the_whole_market_faster() -> None:
     clock = AcceleratedClock(600.0, NOON)
-    stream = SimulatedMarketData(clock, SimulationSettings()).live_bars(["AAPL"], BarInterval.MINUTE_1)
+    stream = only_items(SimulatedMarketData(clock, SimulationSettings()).live_bars(["AAPL"], BarInterval.MINUTE_1))
     async with asyncio.timeout(10):
         opens = [(await anext(stream)).open_time for _ in range(10)]
     await stream.aclose()

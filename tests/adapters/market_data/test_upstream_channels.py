@@ -1,16 +1,20 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TypeVar
 
 import pytest
 
 from adapters.market_data.upstream_channels import Upstream
+from application.ports.market_data import Subscribed
 from domain.errors import Unavailable
+
+T = TypeVar("T")
 
 LOST = Unavailable("the socket is lost", reason="MARKET_DATA_UNAVAILABLE")
 
 
-async def started(items: AsyncGenerator[str, None]) -> asyncio.Task[str]:
+async def started(items: AsyncGenerator[T, None]) -> asyncio.Task[T]:
     """Waits for the first item, and is registered."""
     first = asyncio.ensure_future(anext(items))
     await asyncio.sleep(0)
@@ -111,3 +115,33 @@ async def test_closing_ends_every_iterator_and_later_ones_at_once() -> None:
         await waiting
     assert [item async for item in upstream.open(["A"])] == []
     assert upstream.wanted == frozenset()
+
+
+async def test_what_the_source_confirms_is_said_once_to_each_reader_in_front_of_the_items() -> None:
+    upstream = Upstream[str](conflate=True)
+    async with aclosing(upstream.open(["A", "B"])) as both:
+        first = await started(both)
+        upstream.publish("A", "a1")
+        upstream.confirm(["A", "C"])
+        upstream.confirm(["A"])
+        assert [await first, await anext(both)] == [Subscribed("A"), "a1"]
+        async with aclosing(upstream.open(["A"])) as late:
+            assert await anext(late) == Subscribed("A")
+        upstream.confirm(["B"])
+        assert await anext(both) == Subscribed("B")
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_what_was_confirmed_counts_no_more_once_it_failed_or_nobody_wanted_it(fails: bool) -> None:
+    upstream = Upstream[str](conflate=False)
+    async with aclosing(upstream.open(["A"])) as items:
+        first = await started(items)
+        upstream.confirm(["A"])
+        assert await first == Subscribed("A")
+        if fails:
+            upstream.fail(LOST)
+    upstream.confirm(["A"])
+    async with aclosing(upstream.open(["A"])) as again:
+        following = await started(again)
+        upstream.publish("A", "a1")
+        assert await following == "a1"

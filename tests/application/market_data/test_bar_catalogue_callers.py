@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from domain.errors import Unavailable
-from tests.support.catalogue_rig import HOUR, NOW, Rig
+from tests.support.catalogue_rig import ALL, HOUR, NOW, Rig
 
 
 @pytest.fixture
@@ -27,6 +27,36 @@ async def test_callers_who_lack_the_same_share_one_request(rig: Rig) -> None:
     rig.provider.gate.set()
     await asyncio.gather(*callers, late)
     assert rig.asked == []
+
+
+async def test_a_caller_whose_look_at_the_store_ends_after_the_answer_of_another_does_not_ask_again(rig: Rig) -> None:
+    start, end = NOW - 5 * HOUR, NOW - HOUR
+    slow = rig.store.hold()
+    late = asyncio.create_task(rig.bars(start, end))
+    await asyncio.sleep(0)
+    await rig.bars(start, end)
+    slow.set()
+    assert len((await late).bars) == 240
+    assert rig.asked == [(start, end, ALL)]
+
+
+async def test_of_several_holes_one_that_another_caller_has_filled_meanwhile_is_not_asked_for(rig: Rig) -> None:
+    start, end = NOW - 5 * HOUR, NOW - HOUR
+    await rig.bars(start + HOUR, end - HOUR)
+    rig.provider.gate.clear()
+    first = asyncio.create_task(rig.bars(start, end))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = asyncio.create_task(rig.bars(end - HOUR, end))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    rig.provider.gate.set()
+    await asyncio.gather(first, second)
+    assert [one[:2] for one in rig.asked] == [
+        (start + HOUR, end - HOUR),
+        (start, start + HOUR),
+        (end - HOUR, end),
+    ]
 
 
 async def test_a_larger_request_does_not_share_the_answer_to_a_smaller_one(rig: Rig) -> None:

@@ -1,23 +1,33 @@
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from adapters.clock import ManualClock
 from application.market_data.market_data_hub import MarketDataHub
 from application.market_data.subscriber import Subscriber
 from application.market_data.topics import Channel, Topic, UpstreamNews, UpstreamState
+from domain.errors import Unavailable
 from domain.market_data.bar import BarInterval
-from tests.support.market import TICK, advance, settle, simulated, wanted
+from tests.support.market import FRIDAY_NOON, TICK, advance, market_of, settle, simulated, wanted
+from tests.support.provider import STREAMED, SpokenMarketData
 
 AAPL = Topic(Channel.QUOTES, "simulated", "AAPL")
 TRADES = Topic(Channel.TRADES, "simulated", "AAPL")
 MINUTES = Topic(Channel.BARS, "simulated", "AAPL", BarInterval.MINUTE_1)
 
 
-def items(subscriber: Subscriber) -> list[Any]:
+def told(subscriber: Subscriber) -> list[Any]:
+    """What has come, news of the upstream too."""
     found = []
     while (delivery := subscriber.take()) is not None:
         found.append(delivery.update.item)
     return found
+
+
+def items(subscriber: Subscriber) -> list[Any]:
+    """The same without the word that the upstream is live."""
+    return [item for item in told(subscriber) if getattr(item, "state", None) is not UpstreamState.LIVE]
 
 
 async def test_all_subscribers_of_a_topic_share_one_iteration_and_one_update() -> None:
@@ -146,6 +156,119 @@ async def test_order_books_follow_the_quotes_to_the_depth_that_was_asked_for() -
     assert quote is not None
     assert (len(book.bids), len(book.asks)) == (3, 3)
     assert (book.bids[0].price, book.asks[0].price) == (quote.bid_price, quote.ask_price)
+
+
+# -- what is said of the upstream --------------------------------------------------------------------------
+
+
+async def test_each_subscriber_is_told_once_that_the_upstream_is_live_a_later_one_in_front_of_the_present_item() -> (
+    None
+):
+    clock, provider, market = simulated()
+    hub = MarketDataHub(market)
+    first, late = Subscriber(), Subscriber()
+    hub.subscribe(first, await wanted(market, AAPL))
+    await settle()
+    quote, live = told(first)
+    assert (quote, live.state, live.symbol) == (provider.latest("AAPL"), UpstreamState.LIVE, "AAPL")
+    await advance(clock, TICK)
+    hub.subscribe(late, await wanted(market, AAPL))
+    assert told(late) == [live, provider.latest("AAPL")]
+    await advance(clock, 1)
+    assert {type(item).__name__ for item in told(first) + told(late)} == {"Quote"}
+
+
+async def test_of_bars_with_the_running_one_beside_them_it_is_told_once() -> None:
+    clock, _, market = simulated()
+    hub, subscriber = MarketDataHub(market), Subscriber()
+    hub.subscribe(subscriber, await wanted(market, MINUTES, MINUTES._replace(channel=Channel.PARTIAL_BARS)))
+    await advance(clock, 5)
+    assert [item.state for item in told(subscriber) if isinstance(item, UpstreamNews)] == [UpstreamState.LIVE]
+
+
+async def test_what_has_to_be_asked_for_is_live_once_it_has_been_answered() -> None:
+    clock = ManualClock(FRIDAY_NOON)
+    provider = SpokenMarketData(clock)
+    provider.list("ACME")
+    market = market_of(clock, provider.offer())
+    hub, subscriber = MarketDataHub(market), Subscriber()
+    topics = await wanted(market, Topic(Channel.QUOTES, "live", "ACME"))
+    provider.error = Unavailable("it is down", reason="MARKET_DATA_UNAVAILABLE")
+    hub.subscribe(subscriber, topics)
+    await settle()
+    assert [item.state for item in told(subscriber)] == [UpstreamState.RECONNECTING]
+    provider.error = None
+    await advance(clock, 1)
+    assert [item.state for item in told(subscriber)] == [UpstreamState.RESUBSCRIBED], (
+        "nothing is quoted, but it answers"
+    )
+
+
+async def spoken() -> tuple[ManualClock, SpokenMarketData, Subscriber]:
+    """A subscriber to a stream of which the test says everything."""
+    clock = ManualClock(FRIDAY_NOON)
+    provider = SpokenMarketData(clock, capabilities=STREAMED)
+    provider.list("ACME")
+    market = market_of(clock, provider.offer())
+    hub, subscriber = MarketDataHub(market), Subscriber()
+    hub.subscribe(subscriber, await wanted(market, Topic(Channel.QUOTES, "live", "ACME")))
+    await settle()
+    return clock, provider, subscriber
+
+
+async def test_a_quiet_instrument_is_back_as_soon_as_its_source_says_so() -> None:
+    clock, provider, subscriber = await spoken()
+    assert told(subscriber) == []
+    provider.confirm("ACME")
+    await settle()
+    assert [item.state for item in told(subscriber)] == [UpstreamState.LIVE]
+    provider.cut("ACME")
+    await settle()
+    [lost] = told(subscriber)
+    await advance(clock, 1)
+    assert (lost.state, told(subscriber)) == (UpstreamState.RECONNECTING, [])
+    provider.confirm("ACME")
+    await settle()
+    [back] = told(subscriber)
+    assert (back.state, back.gap_start, back.at) == (UpstreamState.RESUBSCRIBED, lost.at, clock.now())
+    provider.push("ACME", "10")
+    await settle()
+    assert [type(item).__name__ for item in told(subscriber)] == ["Quote"]
+
+
+async def test_where_the_source_says_nothing_the_first_item_proves_that_it_is_live() -> None:
+    clock, provider, subscriber = await spoken()
+    states: list[UpstreamState] = []
+    for bid in ("10", "11"):
+        provider.push("ACME", bid)
+        await settle()
+        news, quote = told(subscriber)
+        states.append(news.state)
+        assert quote.bid_price == Decimal(bid)
+        provider.cut("ACME")
+        await advance(clock, 1)
+        assert [item.state for item in told(subscriber)] == [UpstreamState.RECONNECTING]
+    assert states == [UpstreamState.LIVE, UpstreamState.RESUBSCRIBED]
+
+
+async def test_an_upstream_that_breaks_whenever_it_is_confirmed_is_opened_ever_more_rarely() -> None:
+    clock, provider, subscriber = await spoken()
+    for _ in range(150):
+        provider.confirm("ACME")
+        provider.cut("ACME")
+        await advance(clock, 0.1, step=0.1)
+    assert provider.streams_opened == 5  # at once, and each time after 0.5, 1, 2 and 4 seconds more
+    assert len(told(subscriber)) == 1, "a reader that does not read is told of the last state only"
+
+
+async def test_one_that_was_live_for_long_is_opened_again_soon_even_if_nothing_ever_came() -> None:
+    clock, provider, _ = await spoken()
+    for opened in range(1, 6):
+        assert provider.streams_opened == opened
+        provider.confirm("ACME")
+        await advance(clock, 60, step=60)
+        provider.cut("ACME")
+        await advance(clock, 0.5)
 
 
 # -- a provider that breaks --------------------------------------------------------------------------------

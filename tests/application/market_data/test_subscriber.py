@@ -1,11 +1,12 @@
 import asyncio
-from datetime import UTC, datetime
+import tracemalloc
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from application.market_data.subscriber import Subscriber
-from application.market_data.topics import Channel, Topic, Update
+from application.market_data.topics import Channel, Topic, Update, UpstreamNews, UpstreamState
 from domain.errors import Throttled
 from domain.market_data.quote import Quote, Trade
 
@@ -133,3 +134,41 @@ async def test_a_waiting_reader_is_woken_by_an_update_and_by_the_end() -> None:
         wake()
         await asyncio.wait_for(waiting, 5)
     assert subscriber.ended
+
+
+def news(state: UpstreamState, gap_start: int, at: int) -> Update:
+    told = UpstreamNews("ACME", state, NOW + timedelta(seconds=gap_start), NOW + timedelta(seconds=at))
+    return Update(Topic(Channel.TRADES, "simulated", "ACME"), told, told.at, "news TRADES simulated ACME")
+
+
+def test_news_that_replace_others_stand_behind_what_they_are_about_and_tell_of_every_gap() -> None:
+    subscriber = Subscriber()
+    before, between, after = traded(1), traded(2), traded(3)
+    offered = [
+        news(UpstreamState.LIVE, 0, 0),
+        before,
+        news(UpstreamState.RECONNECTING, 10, 10),
+        news(UpstreamState.RESUBSCRIBED, 10, 20),
+        between,
+        news(UpstreamState.RECONNECTING, 30, 30),
+        news(UpstreamState.RESUBSCRIBED, 30, 40),
+        after,
+    ]
+    for update in offered:
+        assert subscriber.offer(update)
+    found = [update for update, _ in taken(subscriber)]
+    assert [found[0], found[1], found[3]] == [before, between, after]
+    assert found[2].item == UpstreamNews(
+        "ACME", UpstreamState.RESUBSCRIBED, NOW + timedelta(seconds=10), NOW + timedelta(seconds=40)
+    )
+
+
+def test_news_that_nobody_takes_do_not_pile_up() -> None:
+    subscriber = Subscriber()
+    tracemalloc.start()
+    for second in range(20_000):
+        subscriber.offer(news(UpstreamState.RECONNECTING, second, second))
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 200_000
+    assert len(taken(subscriber)) == 1

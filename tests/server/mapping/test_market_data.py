@@ -68,7 +68,7 @@ def test_bars_of_a_page_are_the_messages_that_a_stream_sends() -> None:
     assert page.bars[1].vwap == "1.5"
 
 
-def test_news_of_a_break_has_no_gap_yet_and_news_of_the_return_has() -> None:
+def test_only_news_of_the_return_has_a_gap() -> None:
     back = sent(ITEMS["status"]).status
     assert (back.gap_start_time, back.gap_end_time, back.status_time) == (
         to_timestamp(NOW),
@@ -77,6 +77,9 @@ def test_news_of_a_break_has_no_gap_yet_and_news_of_the_return_has() -> None:
     )
     lost = sent(UpstreamNews("ACME", UpstreamState.RECONNECTING, NOW, NOW)).status
     assert lost.state == market_data_stream_pb2.STREAM_STATE_RECONNECTING
+    live = sent(UpstreamNews("ACME", UpstreamState.LIVE, NOW, NOW)).status
+    assert live.state == market_data_stream_pb2.STREAM_STATE_LIVE
+    assert not live.HasField("gap_start_time")
     assert not lost.HasField("gap_start_time")
 
 

@@ -17,8 +17,8 @@ from quantmesh.marketdata.v1.market_data_stream_pb2 import (
     StreamTradesRequest,
 )
 from server.mapping.common import to_timestamp
-from tests.server.market_rig import MarketRig, market
-from tests.server.rig import kinds, refusal, rest, take, within
+from tests.server.market_rig import MarketRig, data, market, rest_of_data
+from tests.server.rig import kinds, refusal, take, within
 from tests.support.market import FRIDAY_NOON
 
 NOON = FRIDAY_NOON.replace(microsecond=0)
@@ -50,12 +50,12 @@ def opens(messages: list[Any]) -> list[int]:
 async def test_the_present_quote_of_each_symbol_comes_at_once_and_then_every_change() -> None:
     async with market() as rig:
         stream = quotes(rig, "AAPL", "MSFT")
-        first = await take(stream, 2)
+        first = await data(stream, 2)
         assert [message.quote.symbol for message in first] == ["AAPL", "MSFT"]
         assert first[0].quote.received_time.ToDatetime() == FRIDAY_NOON.replace(tzinfo=None)
         for number in range(1, 4):
             await rig.tick()
-            changed = await take(stream, 2)
+            changed = await data(stream, 2)
             assert {message.quote.symbol for message in changed} == {"AAPL", "MSFT"}
             for message in changed:
                 assert message.quote.quote_time.ToDatetime() == NOON.replace(tzinfo=None) + number * timedelta(
@@ -66,10 +66,10 @@ async def test_the_present_quote_of_each_symbol_comes_at_once_and_then_every_cha
 
 async def test_a_symbol_without_a_market_gets_a_heartbeat_at_once_and_later_ones_count_the_quotes() -> None:
     async with market(hidden=["MSFT"]) as rig:
-        (first,) = await take(quotes(rig, "MSFT"), 1)
+        (first,) = await data(quotes(rig, "MSFT"), 1)
         assert (first.WhichOneof("message"), first.heartbeat.sequence) == ("heartbeat", 0)
         stream = quotes(rig, "AAPL", "MSFT", heartbeat_interval=SOON)
-        messages = await take(stream, 3)
+        messages = await data(stream, 3)
         assert kinds(messages) == ["quote", "heartbeat", "heartbeat"]
         assert [message.heartbeat.sequence for message in messages[1:]] == [1, 1]
 
@@ -78,7 +78,7 @@ async def test_while_there_are_quotes_no_heartbeat_is_sent() -> None:
     async with market() as rig:
         stream = quotes(rig, "AAPL", heartbeat_interval=Duration(nanos=300_000_000))
         for _ in range(10):
-            assert kinds(await take(stream, 1)) == ["quote"]
+            assert kinds(await data(stream, 1)) == ["quote"]
             await rig.tick()
             await asyncio.sleep(0.05)
 
@@ -86,9 +86,9 @@ async def test_while_there_are_quotes_no_heartbeat_is_sent() -> None:
 async def test_quotes_that_follow_each_other_too_fast_are_merged_and_counted() -> None:
     async with market() as rig:
         stream = quotes(rig, "AAPL", min_interval=Duration(nanos=500_000_000))
-        await take(stream, 1)
+        await data(stream, 1)
         await rig.tick(5)
-        (merged,) = await take(stream, 1)
+        (merged,) = await data(stream, 1)
         assert merged.quote.merged_count == 4
         assert merged.quote.quote_time.ToDatetime() == NOON.replace(tzinfo=None) + timedelta(seconds=1.25)
 
@@ -97,12 +97,12 @@ async def test_a_stalled_reader_is_given_the_newest_quotes_and_told_of_all_the_o
     async with market(sessions="always_open") as rig, rig.narrow() as stub:
         symbols = [instrument.symbol for instrument in await rig.provider.instruments()]
         stalled = stub.StreamQuotes(StreamQuotesRequest(symbols=symbols))
-        await take(stalled, len(symbols))
+        await data(stalled, len(symbols))
         quick = quotes(rig, *symbols)
-        seen = len(await take(quick, len(symbols)))
+        seen = len(await data(quick, len(symbols)))
         for _ in range(60):
             await rig.tick()
-            seen += len(await take(quick, len(symbols)))
+            seen += len(await data(quick, len(symbols)))
         assert seen == sum(rig.provider.given.values()) == 61 * len(symbols)
 
         last = to_timestamp(NOON + timedelta(seconds=15))
@@ -110,7 +110,7 @@ async def test_a_stalled_reader_is_given_the_newest_quotes_and_told_of_all_the_o
         behind = set(symbols)
         messages = 0
         while behind:
-            (message,) = await take(stalled, 1)
+            (message,) = await data(stalled, 1)
             messages += 1
             received[message.quote.symbol] += 1 + message.quote.merged_count
             if message.quote.quote_time == last:
@@ -123,9 +123,9 @@ async def test_many_readers_of_a_symbol_share_one_subscription_which_ends_with_t
     async with market() as rig:
         streams = [quotes(rig, "AAPL") for _ in range(100)]
         for stream in streams:
-            await take(stream, 1)
+            await data(stream, 1)
         await rig.tick()
-        changed = [(await take(stream, 1))[0] for stream in streams]
+        changed = [(await data(stream, 1))[0] for stream in streams]
         assert len({message.SerializeToString() for message in changed}) == 1
         assert (rig.provider.opened, rig.provider.running) == (1, 1)
         for stream in streams[1:]:
@@ -136,19 +136,40 @@ async def test_many_readers_of_a_symbol_share_one_subscription_which_ends_with_t
         await rig.until(lambda: rig.provider.running == 0)
 
 
+async def test_a_reader_is_told_that_the_upstream_is_live_one_who_comes_later_in_front_of_the_quote() -> None:
+    async with market() as rig:
+        stream = quotes(rig, "AAPL")
+        quote, live = await take(stream, 2)
+        assert kinds([quote, live]) == ["quote", "status"]
+        assert live.status.state == market_data_stream_pb2.STREAM_STATE_LIVE
+        assert (list(live.status.symbols), live.status.provider) == (["AAPL"], "simulated")
+        assert live.status.status_time == to_timestamp(FRIDAY_NOON)
+        assert not live.status.HasField("gap_start_time")
+        assert await take(quotes(rig, "AAPL"), 2) == [live, quote]
+        await rig.tick()
+        assert kinds(await take(stream, 1)) == ["quote"]
+
+
+async def test_a_reader_of_what_nobody_trades_is_told_that_the_upstream_is_live_all_the_same() -> None:
+    async with market(FRIDAY_NOON + timedelta(days=1)) as rig:
+        heartbeat, live = await take(trades(rig, "AAPL"), 2)
+        assert kinds([heartbeat, live]) == ["heartbeat", "status"]
+        assert live.status.state == market_data_stream_pb2.STREAM_STATE_LIVE
+
+
 async def test_a_broken_upstream_is_told_on_the_stream_and_so_is_its_return() -> None:
     async with market() as rig:
         stream = quotes(rig, "AAPL")
-        await take(stream, 1)
+        await data(stream, 1)
         rig.provider.connected = False
         await rig.tick()
-        (lost,) = await take(stream, 1)
+        (lost,) = await data(stream, 1)
         assert lost.status.state == market_data_stream_pb2.STREAM_STATE_RECONNECTING
         assert (list(lost.status.symbols), lost.status.provider) == (["AAPL"], "simulated")
         assert not lost.status.HasField("gap_start_time")
         rig.provider.connected = True
         await rig.tick(4)
-        found = kinds(messages := await take(stream, 3))
+        found = kinds(messages := await data(stream, 3))
         back = messages[found.index("status")].status
         assert back.state == market_data_stream_pb2.STREAM_STATE_RESUBSCRIBED
         assert back.gap_start_time == lost.status.status_time
@@ -163,9 +184,9 @@ async def test_a_broken_upstream_is_told_on_the_stream_and_so_is_its_return() ->
 async def test_a_shutdown_says_goodbye_with_the_count_and_ends_with_ok(open_stream: Any) -> None:
     async with market() as rig:
         stream = open_stream(rig, "AAPL")
-        first = await take(stream, 1)
+        first = await data(stream, 1)
         await rig.stop()
-        (goodbye,) = await rest(stream)
+        (goodbye,) = await rest_of_data(stream)
         assert goodbye.WhichOneof("message") == "goodbye"
         assert goodbye.goodbye.sequence == kinds(first).count("quote")
         assert await within(stream.code()) is grpc.StatusCode.OK
@@ -177,16 +198,16 @@ async def test_a_stalled_reader_does_not_hold_up_the_shutdown_of_the_others() ->
     async with market(sessions="always_open") as rig, rig.narrow() as stub:
         symbols = [instrument.symbol for instrument in await rig.provider.instruments()]
         stalled = stub.StreamQuotes(StreamQuotesRequest(symbols=symbols))
-        await take(stalled, 1)
+        await data(stalled, 1)
         quick = quotes(rig, *symbols)
-        await take(quick, len(symbols))
+        await data(quick, len(symbols))
         for _ in range(60):
             await rig.tick()
-            await take(quick, len(symbols))
+            await data(quick, len(symbols))
         rig.lifecycle.stop()
-        assert kinds(await rest(quick)) == ["goodbye"]
+        assert kinds(await rest_of_data(quick)) == ["goodbye"]
         assert rig.lifecycle.under_way == 1
-        assert kinds(await rest(stalled))[-1] == "goodbye"
+        assert kinds(await rest_of_data(stalled))[-1] == "goodbye"
 
 
 # -- trades ------------------------------------------------------------------------------------------------
@@ -195,7 +216,7 @@ async def test_a_stalled_reader_does_not_hold_up_the_shutdown_of_the_others() ->
 async def test_each_trade_from_now_on_comes_once_and_in_order() -> None:
     async with market() as rig:
         stream = trades(rig, "AAPL", "MSFT", heartbeat_interval=SOON)
-        await take(stream, 1)
+        await data(stream, 1)
         rig.clock.advance(120)
         messages, count = await until_silent(stream)
         assert count == len(messages)
@@ -216,7 +237,7 @@ async def test_a_reader_of_trades_that_stays_behind_is_told_so_and_the_others_ge
         stalled = stub.StreamTrades(StreamTradesRequest(symbols=symbols))
         quick = trades(rig, *symbols, heartbeat_interval=SOON)
         await within(stalled.initial_metadata())
-        await take(quick, 1)
+        await data(quick, 1)
         seen: list[Any] = []
         while len(seen) < 15_000:
             rig.clock.advance(60)
@@ -245,7 +266,7 @@ async def test_a_reader_of_trades_that_stays_behind_is_told_so_and_the_others_ge
 async def test_a_bar_comes_when_it_is_complete_and_not_before() -> None:
     async with market() as rig:
         stream = bars(rig, "AAPL", "MSFT", heartbeat_interval=SOON)
-        assert kinds(await take(stream, 1)) == ["heartbeat"]
+        assert kinds(await data(stream, 1)) == ["heartbeat"]
         rig.clock.advance(59)
         assert await until_silent(stream) == ([], 0)
         for number in range(3):
@@ -261,7 +282,7 @@ async def test_from_a_start_time_past_bars_come_first_and_live_ones_follow_witho
     async with market() as rig:
         start = to_timestamp(NOON - 700 * MINUTE)
         stream = bars(rig, "AAPL", "MSFT", start_time=start, heartbeat_interval=SOON)
-        assert kinds(await take(stream, 1)) == ["heartbeat"]
+        assert kinds(await data(stream, 1)) == ["heartbeat"]
         past, count = await until_silent(stream)
         assert count == len(past)
         rig.clock.advance(60)
@@ -277,7 +298,7 @@ async def test_from_a_start_time_past_bars_come_first_and_live_ones_follow_witho
 async def test_a_start_time_in_the_future_leaves_out_the_bars_before_it() -> None:
     async with market() as rig:
         stream = bars(rig, "AAPL", start_time=to_timestamp(NOON + 2 * MINUTE), heartbeat_interval=SOON)
-        await take(stream, 1)
+        await data(stream, 1)
         for _ in range(4):
             rig.clock.advance(60)
             await rig.tick()
@@ -288,7 +309,7 @@ async def test_a_start_time_in_the_future_leaves_out_the_bars_before_it() -> Non
 async def test_the_running_bar_is_sent_as_it_changes_when_that_was_asked_for() -> None:
     async with market() as rig:
         stream = bars(rig, "AAPL", include_partial=True, heartbeat_interval=SOON)
-        await take(stream, 1)
+        await data(stream, 1)
         await rig.tick(8)
         running, _ = await until_silent(stream)
         assert running
@@ -311,7 +332,7 @@ async def until_silent(stream: Any) -> tuple[list[Any], int]:
     """All messages up to the next heartbeat, and the count that it carries."""
     messages: list[Any] = []
     while True:
-        (message,) = await take(stream, 1)
+        (message,) = await data(stream, 1)
         if message.WhichOneof("message") == "heartbeat":
             return messages, message.heartbeat.sequence
         messages.append(message)

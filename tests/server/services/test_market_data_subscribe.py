@@ -11,8 +11,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from quantmesh.marketdata.v1 import bar_pb2
 from quantmesh.marketdata.v1 import subscription_pb2 as pb
-from tests.server.market_rig import SERVICE, MarketRig, market
-from tests.server.rig import Refusal, kinds, refusal, rest, take, within
+from tests.server.market_rig import SERVICE, MarketRig, data, market, rest_of_data
+from tests.server.rig import Refusal, kinds, refusal, within
 from tests.support.market import FRIDAY_NOON
 
 SOON = Duration(nanos=100_000_000)
@@ -47,7 +47,7 @@ async def answer(stream: Any, request: pb.SubscribeRequest) -> Any:
     """What `request` is answered with; data that comes before is passed over."""
     await stream.write(request)
     while True:
-        (message,) = await take(stream, 1)
+        (message,) = await data(stream, 1)
         if message.WhichOneof("message") in {"ack", "subscriptions", "error"}:
             assert message.request_id == request.request_id
             return message
@@ -56,7 +56,7 @@ async def answer(stream: Any, request: pb.SubscribeRequest) -> Any:
 async def silence(stream: Any) -> list[Any]:
     """The data up to the next heartbeat."""
     messages = []
-    while (message := (await take(stream, 1))[0]).WhichOneof("message") != "heartbeat":
+    while (message := (await data(stream, 1))[0]).WhichOneof("message") != "heartbeat":
         messages.append(message)
     return messages
 
@@ -69,7 +69,7 @@ async def test_the_stream_is_up_before_anything_was_asked_for() -> None:
 async def test_an_ack_comes_first_then_the_present_quote_and_then_every_change() -> None:
     async with market() as rig, subscribing(rig) as stream:
         await stream.write(adding("r-1", QUOTES, "AAPL", "MSFT"))
-        first = await take(stream, 3)
+        first = await data(stream, 3)
         assert kinds(first) == ["ack", "quote", "quote"]
         assert [message.request_id for message in first] == ["r-1", "", ""]
         ack = first[0].ack
@@ -79,7 +79,7 @@ async def test_an_ack_comes_first_then_the_present_quote_and_then_every_change()
         ]
         assert (ack.active_count, len(ack.failures), len(ack.removed)) == (2, 0, 0)
         await rig.tick()
-        assert {message.quote.symbol for message in await take(stream, 2)} == {"AAPL", "MSFT"}
+        assert {message.quote.symbol for message in await data(stream, 2)} == {"AAPL", "MSFT"}
 
 
 async def test_all_four_channels_share_one_stream() -> None:
@@ -89,13 +89,13 @@ async def test_all_four_channels_share_one_stream() -> None:
         rig.clock.advance(30)
         seen: set[str | None] = set()
         while not {"quote", "trade", "order_book"} <= seen:
-            (message,) = await take(stream, 1)
+            (message,) = await data(stream, 1)
             seen.add(message.WhichOneof("message"))
             if message.HasField("order_book"):
                 assert (len(message.order_book.bids), len(message.order_book.asks)) == (3, 3)
         rig.clock.advance(30)
         while "bar" not in seen:
-            (message,) = await take(stream, 1)
+            (message,) = await data(stream, 1)
             seen.add(message.WhichOneof("message"))
         assert message.bar.open_time.ToDatetime() == FRIDAY_NOON.replace(tzinfo=None, microsecond=0)
         assert not message.bar.partial
@@ -106,7 +106,7 @@ async def test_requests_are_answered_one_each_and_in_their_order() -> None:
         requests = [listing(f"r-{number}") for number in range(50)]
         for request in requests:
             await stream.write(request)
-        answers = await take(stream, 50)
+        answers = await data(stream, 50)
         assert [message.request_id for message in answers] == [request.request_id for request in requests]
 
 
@@ -160,17 +160,17 @@ async def test_half_closing_leaves_the_subscriptions_as_they_are() -> None:
     async with market() as rig, subscribing(rig) as stream:
         await stream.write(adding("r", QUOTES, "AAPL"))
         await stream.done_writing()
-        assert kinds(await take(stream, 2)) == ["ack", "quote"]
+        assert kinds(await data(stream, 2)) == ["ack", "quote"]
         for _ in range(3):
             await rig.tick()
-            assert kinds(await take(stream, 1)) == ["quote"]
+            assert kinds(await data(stream, 1)) == ["quote"]
 
 
 async def test_half_closing_at_once_leaves_a_stream_with_heartbeats_until_it_is_cancelled() -> None:
     async with market() as rig, subscribing(rig) as stream:
         await stream.write(pb.SubscribeRequest(list=pb.ListSubscriptions(), heartbeat_interval=SOON))
         await stream.done_writing()
-        assert kinds(await take(stream, 3)) == ["subscriptions", "heartbeat", "heartbeat"]
+        assert kinds(await data(stream, 3)) == ["subscriptions", "heartbeat", "heartbeat"]
         stream.cancel()
         await rig.until(lambda: rig.lifecycle.under_way == 0)
 
@@ -180,18 +180,18 @@ async def test_heartbeats_come_as_often_as_the_last_request_asked_and_count_the_
         request = adding("r", QUOTES, "AAPL")
         request.heartbeat_interval.CopyFrom(SOON)
         await stream.write(request)
-        assert kinds(await take(stream, 2)) == ["ack", "quote"]
+        assert kinds(await data(stream, 2)) == ["ack", "quote"]
         began = asyncio.get_running_loop().time()
-        assert [message.heartbeat.sequence for message in await take(stream, 2)] == [1, 1]
+        assert [message.heartbeat.sequence for message in await data(stream, 2)] == [1, 1]
         assert asyncio.get_running_loop().time() - began < 1
 
 
 async def test_a_shutdown_says_goodbye_with_the_count_and_ends_with_ok() -> None:
     async with market() as rig, subscribing(rig) as stream:
         await stream.write(adding("r", QUOTES, "AAPL", "MSFT"))
-        await take(stream, 3)
+        await data(stream, 3)
         await rig.stop()
-        (goodbye,) = await rest(stream)
+        (goodbye,) = await rest_of_data(stream)
         assert goodbye.goodbye.sequence == 2
         assert await within(stream.code()) is grpc.StatusCode.OK
         assert (await refusal(rig.stub.Subscribe())).reason == "SERVER_STOPPING"
@@ -256,11 +256,11 @@ async def test_a_stalled_reader_of_quotes_keeps_its_stream_and_a_caller_that_is_
         symbols = [instrument.symbol for instrument in await rig.provider.instruments()]
         stream = stub.Subscribe()
         await stream.write(adding("r", QUOTES, *symbols))
-        await take(stream, 1)
+        await data(stream, 1)
         await rig.tick(150)
         merged = 0
         while not merged:
-            (message,) = await take(stream, 1)
+            (message,) = await data(stream, 1)
             merged = message.quote.merged_count
         stream.cancel()
         await rig.until(lambda: rig.provider.running == 0)

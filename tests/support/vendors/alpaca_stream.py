@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from application.ports.market_data import Subscribed
 from domain.errors import DomainError
+from tests.support.live_items import only_items
 from tests.support.vendors.alpaca_data import frame_time, minute_row
 
 T = TypeVar("T")
@@ -14,12 +16,13 @@ AT = datetime(2024, 1, 3, 15, tzinfo=UTC)
 
 
 class Reader:
-    """Reads an iterator in the background."""
+    """Reads an iterator in the background; `subscribed` are the symbols that it says are."""
 
-    def __init__(self, source: AsyncGenerator[T, None]) -> None:
+    def __init__(self, source: AsyncGenerator[T | Subscribed, None]) -> None:
         self.items: list[Any] = []
+        self.subscribed: list[str] = []
         self.error: DomainError | None = None
-        self.source = source
+        self.source: AsyncGenerator[T, None] = only_items(source, self.subscribed)
         self.task = asyncio.create_task(self._read())
 
     async def _read(self) -> None:

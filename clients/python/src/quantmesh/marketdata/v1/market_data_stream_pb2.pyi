@@ -33,12 +33,15 @@ class _StreamStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StreamSta
     STREAM_STATE_UNSPECIFIED: _StreamState.ValueType  # 0
     """Not said."""
     STREAM_STATE_LIVE: _StreamState.ValueType  # 1
-    """The upstream is subscribed for the first time and data will follow."""
+    """The upstream is subscribed, and data will follow. Sent once for each instrument and channel, to a stream that joins
+    a live upstream in front of its first data. One that joins while the upstream is lost gets
+    STREAM_STATE_RECONNECTING instead.
+    """
     STREAM_STATE_RECONNECTING: _StreamState.ValueType  # 2
     """The upstream is lost or mute. The server reconnects by itself; what was sent last is getting old."""
     STREAM_STATE_RESUBSCRIBED: _StreamState.ValueType  # 3
-    """The upstream is subscribed again. Quotes and order books are current with the next message. Trades of
-    the gap are lost.
+    """The upstream is subscribed again: told as soon as the source confirms, or with its first data where it does
+    not. Quotes and order books are current with the next message. Trades of the gap are lost.
     """
     STREAM_STATE_BACKFILLED: _StreamState.ValueType  # 4
     """Bars of the gap were fetched and sent, in order, before this message. Bars that could not be fetched
@@ -51,12 +54,15 @@ class StreamState(_StreamState, metaclass=_StreamStateEnumTypeWrapper):
 STREAM_STATE_UNSPECIFIED: StreamState.ValueType  # 0
 """Not said."""
 STREAM_STATE_LIVE: StreamState.ValueType  # 1
-"""The upstream is subscribed for the first time and data will follow."""
+"""The upstream is subscribed, and data will follow. Sent once for each instrument and channel, to a stream that joins
+a live upstream in front of its first data. One that joins while the upstream is lost gets
+STREAM_STATE_RECONNECTING instead.
+"""
 STREAM_STATE_RECONNECTING: StreamState.ValueType  # 2
 """The upstream is lost or mute. The server reconnects by itself; what was sent last is getting old."""
 STREAM_STATE_RESUBSCRIBED: StreamState.ValueType  # 3
-"""The upstream is subscribed again. Quotes and order books are current with the next message. Trades of
-the gap are lost.
+"""The upstream is subscribed again: told as soon as the source confirms, or with its first data where it does
+not. Quotes and order books are current with the next message. Trades of the gap are lost.
 """
 STREAM_STATE_BACKFILLED: StreamState.ValueType  # 4
 """Bars of the gap were fetched and sent, in order, before this message. Bars that could not be fetched
