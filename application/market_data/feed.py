@@ -58,12 +58,12 @@ class Feed:
     # -- subscribers ---------------------------------------------------------------------------------
 
     def join(self, subscriber: Subscriber) -> None:
-        """From now on: what is known of the upstream and, of a conflated channel, the present item at once."""
+        """From now on: of a conflated channel the present item at once, and then what is known of the upstream."""
         self._subscribers[subscriber] = None
-        if self._live is not None and self._tells_live:
-            subscriber.offer(self._live)
         if self._newest is not None and not self._is_over(self._newest.item):
             subscriber.offer(self._newest)
+        if self._live is not None and self._tells_live:
+            subscriber.offer(self._live)
         if self._broke is not None:
             subscriber.offer(self._news(UpstreamState.RECONNECTING, self._broke))
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adapters.cache.memory_quote_cache import MemoryQuoteCache
 from adapters.clock import ManualClock
@@ -39,6 +40,18 @@ FRIDAY_NOON = datetime(2026, 11, 20, 17, 0, 0, 100, tzinfo=UTC)
 """Noon in New York, just after a minute has begun."""
 TICK = 0.25
 _TURNS = 20
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Does what is given to threads where it is asked for, so that the loop's turns are all there is to wait for."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        done: Future[T] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 class FickleMarketData:
@@ -157,6 +170,7 @@ def market_of(clock: ManualClock, *providers: Offer) -> Market:
 def simulated(
     now: datetime = FRIDAY_NOON, sessions: Sessions = "exchange", hidden: Collection[str] = ()
 ) -> tuple[ManualClock, FickleMarketData, Market]:
+    asyncio.get_running_loop().set_default_executor(AtOnce())
     clock = ManualClock(now)
     provider = FickleMarketData(SimulatedMarketData(clock, SimulationSettings(sessions=sessions)), hidden)
     return clock, provider, market_of(clock, offer(provider))
@@ -168,7 +182,7 @@ async def wanted(market: Market, *topics: Topic) -> list[tuple[Source, Topic]]:
 
 
 async def settle() -> None:
-    """Let every task go as far as it can."""
+    """Let every task go as far as it can, where no thread is waited for."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
 

@@ -161,9 +161,7 @@ async def test_order_books_follow_the_quotes_to_the_depth_that_was_asked_for() -
 # -- what is said of the upstream --------------------------------------------------------------------------
 
 
-async def test_each_subscriber_is_told_once_that_the_upstream_is_live_a_later_one_in_front_of_the_present_item() -> (
-    None
-):
+async def test_each_subscriber_is_told_once_that_the_upstream_is_live_behind_the_present_item() -> None:
     clock, provider, market = simulated()
     hub = MarketDataHub(market)
     first, late = Subscriber(), Subscriber()
@@ -173,7 +171,7 @@ async def test_each_subscriber_is_told_once_that_the_upstream_is_live_a_later_on
     assert (quote, live.state, live.symbol) == (provider.latest("AAPL"), UpstreamState.LIVE, "AAPL")
     await advance(clock, TICK)
     hub.subscribe(late, await wanted(market, AAPL))
-    assert told(late) == [live, provider.latest("AAPL")]
+    assert told(late) == [provider.latest("AAPL"), live]
     await advance(clock, 1)
     assert {type(item).__name__ for item in told(first) + told(late)} == {"Quote"}
 

@@ -136,7 +136,7 @@ async def test_many_readers_of_a_symbol_share_one_subscription_which_ends_with_t
         await rig.until(lambda: rig.provider.running == 0)
 
 
-async def test_a_reader_is_told_that_the_upstream_is_live_one_who_comes_later_in_front_of_the_quote() -> None:
+async def test_a_reader_is_told_that_the_upstream_is_live_behind_the_quote_that_is_known() -> None:
     async with market() as rig:
         stream = quotes(rig, "AAPL")
         quote, live = await take(stream, 2)
@@ -145,7 +145,7 @@ async def test_a_reader_is_told_that_the_upstream_is_live_one_who_comes_later_in
         assert (list(live.status.symbols), live.status.provider) == (["AAPL"], "simulated")
         assert live.status.status_time == to_timestamp(FRIDAY_NOON)
         assert not live.status.HasField("gap_start_time")
-        assert await take(quotes(rig, "AAPL"), 2) == [live, quote]
+        assert await take(quotes(rig, "AAPL"), 2) == [quote, live]
         await rig.tick()
         assert kinds(await take(stream, 1)) == ["quote"]
 

@@ -34,8 +34,8 @@ class _StreamStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StreamSta
     """Not said."""
     STREAM_STATE_LIVE: _StreamState.ValueType  # 1
     """The upstream is subscribed, and data will follow. Sent once for each instrument and channel, to a stream that joins
-    a live upstream in front of its first data. One that joins while the upstream is lost gets
-    STREAM_STATE_RECONNECTING instead.
+    a live upstream at once, behind the present quote or order book where one is known. One that joins while the
+    upstream is lost gets STREAM_STATE_RECONNECTING instead.
     """
     STREAM_STATE_RECONNECTING: _StreamState.ValueType  # 2
     """The upstream is lost or mute. The server reconnects by itself; what was sent last is getting old."""
@@ -55,8 +55,8 @@ STREAM_STATE_UNSPECIFIED: StreamState.ValueType  # 0
 """Not said."""
 STREAM_STATE_LIVE: StreamState.ValueType  # 1
 """The upstream is subscribed, and data will follow. Sent once for each instrument and channel, to a stream that joins
-a live upstream in front of its first data. One that joins while the upstream is lost gets
-STREAM_STATE_RECONNECTING instead.
+a live upstream at once, behind the present quote or order book where one is known. One that joins while the
+upstream is lost gets STREAM_STATE_RECONNECTING instead.
 """
 STREAM_STATE_RECONNECTING: StreamState.ValueType  # 2
 """The upstream is lost or mute. The server reconnects by itself; what was sent last is getting old."""
