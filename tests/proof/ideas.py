@@ -59,6 +59,7 @@ own_limits = {
     "restricted_symbols": restricted,
 }
 profiles = st.fixed_dictionaries({}, optional=own_limits)
+growing = st.sampled_from(["max_order_quantity", "max_position_quantity", "max_gross_exposure", "max_leverage"])
 firm_profiles = st.fixed_dictionaries(
     {
         "max_order_quantity": quantities,

@@ -30,6 +30,7 @@ from tests.proof.ideas import (
     asks,
     decisions,
     doings,
+    growing,
     ideas,
     move,
     percents,
@@ -44,7 +45,7 @@ from tests.proof.instant_loop import InstantLoop
 from tests.proof.judge import Broken, Judge, covers
 from tests.proof.managers import Call, Managers
 from tests.proof.plain_model import Known
-from tests.proof.site import ACCOUNTS, PRICES, Site
+from tests.proof.site import ACCOUNTS, CASH, PRICES, Site
 from tests.proof.venue import Ticket
 from tests.support.engine import Fault
 from tests.support.trading import terms
@@ -100,6 +101,20 @@ class RiskCoreMachine(RuleBasedStateMachine):
         aside = {"self_match_action": SelfMatchAction.CANCEL_RESTING}
         self._decisions([("limit", account_id, aside)])
         self._moves([("place", idea), ("place", replace(idea, side=side.opposite))])
+
+    @rule(account_id=accounts, symbol=symbols, side=sides, limit=growing)
+    def somebodys_order_is_to_grow_beyond_a_limit(self, account_id: str, symbol: str, side: Side, limit: str) -> None:
+        units = {"max_gross_exposure": PRICES[symbol], "max_leverage": PRICES[symbol] / CASH}
+        self._decisions([("limit", account_id, {limit: 40 * units.get(limit, Decimal(1))})])
+        self._moves([("place", Idea(account_id, symbol, side, 20, 90 if side is Side.BUY else 110))])
+        id = f"{account_id}-{self.made}"
+        self._run(self.site.idle())
+        self._acknowledge(late=False)
+        self._run(self.site.idle())
+        self.judge.catch_up()
+        for owner, order in self._open_orders():
+            if order.terms.client_order_id == id:
+                self._change(owner, order, Change(quantity=Decimal(60)))
 
     @rule(many=st.lists(doings, min_size=1, max_size=4))
     def the_venue_does(self, many: list[tuple[Any, ...]]) -> None:
@@ -173,15 +188,20 @@ class RiskCoreMachine(RuleBasedStateMachine):
             return
         has_price = percent is not None and order.limit is not None
         price = PRICES[order.symbol] * percent / 100 if has_price and percent is not None else None
-        change = Change(quantity=None if quantity is None else Decimal(quantity), limit_price=price)
+        self._change(account_id, order, Change(None if quantity is None else Decimal(quantity), price))
+
+    def _change(self, account_id: str, order: Known, change: Change) -> None:
         self.made += 1
         actor = f"user:{self.made}"
         self.judge.requests[actor] = change
         self._execute(ReplaceOrder(account_id, actor, OrderRef(order.order_id), change))
 
     def _some_order(self, which: int) -> tuple[str, Known | None]:
-        known = [(account_id, order) for account_id, _, order in self.judge.orders() if order.is_open]
+        known = self._open_orders()
         return known[which % len(known)] if known else ("", None)
+
+    def _open_orders(self) -> list[tuple[str, Known]]:
+        return [(account_id, order) for account_id, _, order in self.judge.orders() if order.is_open]
 
     # -- the venue, and the market --------------------------------------------------------------------
 
