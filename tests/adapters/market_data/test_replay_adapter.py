@@ -1,7 +1,6 @@
+"""Recorded market data played on a clock: on request, live, and from files that are wrong."""
+
 import asyncio
-import subprocess
-import sys
-import tracemalloc
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -332,7 +331,7 @@ async def test_there_are_no_order_books(replay: ReplayMarketData) -> None:
         await anext(replay.order_books("AAPL", 1))
 
 
-# -- bars, and what it costs --------------------------------------------------------------------------------
+# -- bars ---------------------------------------------------------------------------------------------------
 
 
 async def test_bars_show_nothing_of_the_future_and_are_none_of_an_unknown_symbol(
@@ -354,49 +353,3 @@ async def test_the_revision_changes_with_the_bars_that_there_are(tmp_path: Path,
     await asyncio.sleep(0.03)
     await replay.instrument("AAPL")
     assert replay.revision != before != ""
-
-
-@FORMATS
-async def test_memory_stays_flat_over_many_ticks(tmp_path: Path, suffix: str) -> None:
-    count = 20_000
-    write(
-        tmp_path / "trades" / f"AAPL.{suffix}",
-        trades_at(*(1 + number / 1000 for number in range(count))),
-        row_group=8_000,
-    )
-    clock = ManualClock(START)
-    replay = ReplayMarketData(clock, ReplaySettings(str(tmp_path)))
-    found = 0
-    async with aclosing(only_items(replay.trades(["AAPL"]))) as trades:
-        first = asyncio.ensure_future(anext(trades))
-        await asyncio.sleep(0.1)
-        clock.advance(1000)
-        await first
-        tracemalloc.start()
-        try:
-            async for _ in trades:
-                found += 1
-                if found == count // 5:
-                    early = tracemalloc.get_traced_memory()[0]
-                    tracemalloc.reset_peak()
-                if found == count - 1:
-                    break
-            assert tracemalloc.get_traced_memory()[1] < early + 2_000_000
-        finally:
-            tracemalloc.stop()
-    await replay.close()
-
-
-def test_parquet_is_not_imported_for_csv(tmp_path: Path) -> None:
-    write(tmp_path / "quotes" / "AAPL.csv", quotes_at(-1))
-    script = f"""
-import asyncio, sys
-from datetime import datetime
-from adapters.clock import ManualClock
-from adapters.market_data.replay_adapter import ReplayMarketData
-from adapters.market_data.replay_settings import ReplaySettings
-replay = ReplayMarketData(ManualClock(datetime.fromisoformat({START.isoformat()!r})), ReplaySettings({str(tmp_path)!r}))
-assert len(asyncio.run(replay.latest_quotes(["AAPL"]))) == 1
-assert "pyarrow" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
