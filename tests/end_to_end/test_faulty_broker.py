@@ -14,7 +14,7 @@ from tests.support.server import Site
 # Several processes one after the other, on a machine that may have others to serve.
 pytestmark = pytest.mark.timeout(180)
 
-_STEPS = 60
+_STEPS = 100
 
 
 async def test_all_orders_settle_and_the_books_stay_true(tmp_path: Path) -> None:
