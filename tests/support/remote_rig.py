@@ -21,6 +21,8 @@ from server.health import HealthService
 from server.interceptors.tracking import Lifecycle
 from server.services.market_data_service import MarketDataService
 from server.transport import Transport
+from tests.support.market import FRIDAY_NOON, market_of
+from tests.support.provider import SpokenMarketData
 
 T = TypeVar("T")
 
@@ -135,3 +137,13 @@ class Relay:
             pass  # the other side is told by the close
         finally:
             writer.close()
+
+
+@asynccontextmanager
+async def spoken(*symbols: str, **settings: Any) -> AsyncIterator[tuple[SpokenMarketData, RemoteMarketData]]:
+    """A provider that does what a test says, and the remote one that asks the server of it."""
+    clock = ManualClock(FRIDAY_NOON)
+    provider = SpokenMarketData(clock)
+    provider.list(*symbols)
+    async with far_server(clock, market_of(clock, provider.offer())) as server, remote(server, **settings) as near:
+        yield provider, near

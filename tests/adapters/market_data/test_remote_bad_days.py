@@ -1,8 +1,7 @@
 """What the remote provider makes of a server that refuses, raves, falls silent, is gone or is let go of."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -18,19 +17,8 @@ from domain.market_data.bar import BarInterval
 from quantmesh.marketdata.v1.instrument_query_pb2 import GetInstrumentRequest, ListInstrumentsResponse
 from quantmesh.marketdata.v1.market_data_query_pb2 import BatchGetQuotesResponse, ListBarsResponse
 from quantmesh.marketdata.v1.quote_pb2 import Quote
-from tests.support.market import FRIDAY_NOON, market_of, simulated
-from tests.support.provider import SpokenMarketData
-from tests.support.remote_rig import FarServer, Relay, far_server, remote
-
-
-@asynccontextmanager
-async def spoken(*symbols: str, **settings: Any) -> AsyncIterator[tuple[SpokenMarketData, RemoteMarketData]]:
-    clock = ManualClock(FRIDAY_NOON)
-    provider = SpokenMarketData(clock)
-    provider.list(*symbols)
-    async with far_server(clock, market_of(clock, provider.offer())) as server, remote(server, **settings) as near:
-        yield provider, near
-
+from tests.support.market import FRIDAY_NOON, simulated
+from tests.support.remote_rig import FarServer, Relay, far_server, remote, spoken
 
 Ask = Callable[[RemoteMarketData], Coroutine[Any, Any, Any]]
 EACH: dict[str, Ask] = {

@@ -23,7 +23,7 @@ from domain.market_data.instrument import Instrument, InstrumentStatus
 from domain.market_data.trading_hours import ALWAYS_OPEN
 from tests.support.market import FRIDAY_NOON, market_of, offer, simulated
 from tests.support.provider import ASKED, SpokenMarketData
-from tests.support.remote_rig import far_server, remote
+from tests.support.remote_rig import far_server, remote, spoken
 from tests.support.scripted_bars import ScriptedBars, capabilities
 
 MINUTE = timedelta(minutes=1)
@@ -34,15 +34,6 @@ async def simulation(now: datetime = FRIDAY_NOON) -> AsyncIterator[tuple[MarketD
     """The simulated provider, and the remote one that sees it from afar."""
     clock, provider, market = simulated(now)
     async with far_server(clock, market) as server, remote(server) as near:
-        yield provider, near
-
-
-@asynccontextmanager
-async def spoken(*symbols: str, **settings: Any) -> AsyncIterator[tuple[SpokenMarketData, RemoteMarketData]]:
-    clock = ManualClock(FRIDAY_NOON)
-    provider = SpokenMarketData(clock)
-    provider.list(*symbols)
-    async with far_server(clock, market_of(clock, provider.offer())) as server, remote(server, **settings) as near:
         yield provider, near
 
 
