@@ -24,13 +24,20 @@ _ASK_AGAIN_SECONDS = 5.0
 
 
 async def take_lost_executions(left_off: Mapping[AccountWriter, int], store: OrderRepository, clock: Clock) -> None:
-    """Ask for each account, whose last sequence before the start is given, until its broker has answered."""
+    """Ask for each account, whose last sequence before the start is given, until its broker has answered.
+
+    A broker that does not is left alone for the rest of a round: its silence must not hold up the others' accounts.
+    """
     waiting = dict(left_off)
     while waiting:
+        silent = set[str]()
         for writer, sequence in list(waiting.items()):
+            if writer.broker.name in silent:
+                continue
             try:
                 await _take(writer, sequence, store)
             except (BrokerUnavailable, Unavailable, TimeoutError):
+                silent.add(writer.broker.name)
                 continue
             except Exception:
                 _log.exception("asking %s for executions of %s failed", writer.broker.name, writer.account_id)

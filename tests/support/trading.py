@@ -134,6 +134,7 @@ class ScriptedBroker:
         self.working: list[Order] = []
         self.reachable = True
         self.asked: list[str] = []
+        self.asked_for_executions: list[str] = []
         self.knows: dict[str, Sequence[ExecutionReport]] = {}
         self.sink: Callable[[ExecutionReport], None] = lambda report: None
 
@@ -160,6 +161,7 @@ class ScriptedBroker:
         return self.knows.get(order.order_id)
 
     async def executions(self, account_id: str, since: datetime) -> Sequence[ExecutionReport]:
+        self.asked_for_executions.append(account_id)
         if not self.reachable:
             raise BrokerUnavailable("the script says so")
         told = (report for reports in self.knows.values() for report in reports)

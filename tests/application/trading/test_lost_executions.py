@@ -2,9 +2,10 @@
 
 import pytest
 
+from application.trading.commands.create_account_command import CreateAccount
 from domain.trading.value_objects.execution_report import ExecType
 from tests.support.engine import MAIN, House
-from tests.support.trading import ScriptedBroker
+from tests.support.trading import D, ScriptedBroker
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ async def test_a_broker_that_cannot_be_asked_is_asked_again(house: House) -> Non
     broker.reachable = True
     await house.pass_time(6)
     assert house.order().filled_quantity == 40
+    await house.close()
+
+
+async def test_a_broker_that_cannot_be_asked_is_not_asked_for_every_account_of_a_round(house: House) -> None:
+    await house.create_account(CreateAccount("other", "user:test", house.broker.name, "USD", D(1)))
+    broker = await ended_with_a_fill_that_is_only_known_to_the_broker(house)
+    broker.reachable = False
+    await house.restart(broker=broker)
+    assert len(broker.asked_for_executions) == 1
+    broker.reachable = True
+    await house.pass_time(6)
+    assert sorted(broker.asked_for_executions[1:]) == [MAIN, "other"]
     await house.close()
 
 
