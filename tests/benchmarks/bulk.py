@@ -25,25 +25,31 @@ _SESSION_ORDERS = 12_000
 
 
 def in_batches(bench: Bench) -> Iterator[Row]:
-    name = f"PlaceOrders, batches of {_BATCH}"
     with bench.pair() as pair:
-        single = PlaceOrderLoads(bench, pair, _ACCOUNTS, MANY_CALLERS)
-        echoes, ours = bench.take_turns(name, single.on_echo, lambda: _batches(bench, pair, single.accounts))
-        _check_a_batch(pair, single.accounts[0])
+        yield from by_the_hundred(bench, pair, f"PlaceOrders, batches of {_BATCH}")
+
+
+def by_the_hundred(bench: Bench, pair: Pair, name: str) -> Iterator[Row]:
+    single = PlaceOrderLoads(bench, pair, _ACCOUNTS, MANY_CALLERS)
+    echoes, ours = bench.take_turns(name, single.on_echo, lambda: _batches(bench, pair, single.accounts))
+    _check_a_batch(pair, single.accounts[0])
     yield Row(name, "rate", "orders/s", rates(echoes), rates(ours), at_least=2)
     yield Row(name, "server's CPU", "us/order", cpu(echoes), cpu(ours))
 
 
 def in_sessions(bench: Bench) -> Iterator[Row]:
-    name = "OrderSession"
     with bench.pair() as pair:
-        single = PlaceOrderLoads(bench, pair, _ACCOUNTS, MANY_CALLERS)
-        accounts = single.accounts[:_SESSIONS]
-        bases, ours = bench.take_turns(
-            name,
-            lambda: (single.on_echo(), _sessions(bench, pair, pair.echo, accounts)),
-            lambda: _sessions(bench, pair, pair.ours, accounts),
-        )
+        yield from by_session(bench, pair, "OrderSession")
+
+
+def by_session(bench: Bench, pair: Pair, name: str) -> Iterator[Row]:
+    single = PlaceOrderLoads(bench, pair, _ACCOUNTS, MANY_CALLERS)
+    accounts = single.accounts[:_SESSIONS]
+    bases, ours = bench.take_turns(
+        name,
+        lambda: (single.on_echo(), _sessions(bench, pair, pair.echo, accounts)),
+        lambda: _sessions(bench, pair, pair.ours, accounts),
+    )
     echoes, streams = [echo for echo, _ in bases], [stream for _, stream in bases]
     yield Row(name, "rate", "orders/s", rates(echoes), rates(ours), at_least=2)
     yield Row(name, "rate", "orders/s", rates(streams), rates(ours), against="echo on a stream")

@@ -53,22 +53,22 @@ _EVERY_LIMIT = RiskProfile(
 def on_sqlite(bench: Bench) -> Iterator[Row]:
     for accounts in _ACCOUNTS:
         with bench.pair() as pair:
-            yield from _under_load(bench, pair, "SQLite", accounts, at_least=0.5, at_most=2)
+            yield from under_load(bench, pair, "SQLite", accounts, at_least=0.5, at_most=2)
 
 
 def within_every_limit(bench: Bench) -> Iterator[Row]:
     """Every limit of the profile is set, and wide enough for what is sent."""
     with bench.pair() as pair:
-        yield from _under_load(bench, pair, "SQLite", 1, at_least=0.5, at_most=2, limits=_EVERY_LIMIT)
+        yield from under_load(bench, pair, "SQLite", 1, at_least=0.5, at_most=2, limits=_EVERY_LIMIT)
 
 
 def on_postgresql(bench: Bench) -> Iterator[Row]:
     for accounts in _ACCOUNTS:
         with postgres() as url, bench.pair(database=url) as pair:
-            yield from _under_load(bench, pair, "PostgreSQL", accounts, at_least=0.4)
+            yield from under_load(bench, pair, "PostgreSQL", accounts, at_least=0.4)
 
 
-def _under_load(
+def under_load(
     bench: Bench,
     pair: Pair,
     store: str,
@@ -87,11 +87,15 @@ def _under_load(
 
 
 def alone(bench: Bench) -> Iterator[Row]:
-    """One caller, one call at a time."""
-    name = "PlaceOrder, SQLite, one caller"
     with bench.pair() as pair:
-        loads = PlaceOrderLoads(bench, pair, 1, ONE_CALLER)
-        bases, ours = bench.take_turns(name, lambda: (loads.on_echo(), _fsync_ms(pair.folder)), loads.on_ours)
+        yield from one_at_a_time(bench, pair, "SQLite")
+
+
+def one_at_a_time(bench: Bench, pair: Pair, store: str) -> Iterator[Row]:
+    """One caller, one call at a time."""
+    name = f"PlaceOrder, {store}, one caller"
+    loads = PlaceOrderLoads(bench, pair, 1, ONE_CALLER)
+    bases, ours = bench.take_turns(name, lambda: (loads.on_echo(), _fsync_ms(pair.folder)), loads.on_ours)
     echoes, fsyncs = [load for load, _ in bases], [fsync for _, fsync in bases]
     echo, own = percentiles(echoes, 50), percentiles(ours, 50)
     allowed = [2 * base + fsync for base, fsync in zip(echo, fsyncs, strict=True)]

@@ -17,7 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.benchmarks import bars, bulk, fan_out, indicators, place_order, rules, stalled, start_up, ticks
+from tests.benchmarks import bare, bars, bulk, fan_out, indicators, place_order, rules, stalled, start_up, ticks
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.ghz import Ghz, find_ghz
 from tests.benchmarks.processes import ROOT, BenchmarkFailed, PartMissing
@@ -31,6 +31,8 @@ _BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "alone": place_order.alone,
     "batches": bulk.in_batches,
     "sessions": bulk.in_sessions,
+    "bare": bare.on_sqlite,
+    "bare-postgresql": bare.on_postgresql,
     "fan-out": fan_out.fills_to_a_thousand,
     "quotes": fan_out.quotes_to_a_thousand,
     "stalled": stalled.one_of_a_hundred,

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +23,7 @@ from quantmesh.marketdata.v1.bar_pb2 import Bar
 from quantmesh.marketdata.v1.market_data_stream_pb2 import StreamQuotesResponse
 from quantmesh.marketdata.v1.quote_pb2 import Quote
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
+from quantmesh.trading.v1.order_service_pb2_grpc import OrderServiceStub
 from quantmesh.trading.v1.order_stream_pb2 import StreamFillsRequest, StreamFillsResponse
 from quantmesh.type.v1.stream_pb2 import Heartbeat
 from tests.benchmarks import ticks
@@ -32,6 +35,7 @@ from tests.benchmarks.contract import (
     STREAM_QUOTES,
     STREAM_TRADES,
     WELCOME,
+    batches,
     placements,
     read_messages,
     write_messages,
@@ -118,6 +122,32 @@ def test_the_bare_server_streams_the_bars_that_are_kept(tmp_path: Path) -> None:
             assert ran["bars"] == 700
             assert (last.symbol, last.close, last.provider) == ("BTC/USD", "799", "simulated")
             assert last.close_time.ToDatetime(UTC) == START + 700 * MINUTE
+
+
+def test_the_server_that_decides_nothing_answers_what_it_has_committed_and_commits_a_second_record(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "bare.db"
+    with bare_server("bare_orders", tmp_path, f"sqlite:///{file}") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            orders = OrderServiceStub(channel)
+            [single] = placements(["demo"], 1)
+            placed = orders.PlaceOrder(single, timeout=10)
+            [batch] = batches(["demo"], 1, 3)
+            results = orders.PlaceOrders(batch, timeout=10).results
+        sent = [single.order.client_order_id, *(order.client_order_id for order in batch.orders)]
+        answered = [placed.order.client_order_id, *(result.placed.order.client_order_id for result in results)]
+        assert answered == sent
+        while _counted(file, "journal") < 2 * len(sent):
+            time.sleep(0.01)
+    assert _counted(file, "orders WHERE status = 'NEW'") == len(sent)
+    assert _counted(file, "audit_records") == 2
+
+
+def _counted(file: Path, rows: str) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        [(count,)] = connection.execute(f"SELECT count(*) FROM {rows}")  # noqa: S608 nobody else writes it
+        return int(count)
 
 
 async def _keep(file: Path, count: int) -> None:
