@@ -10,13 +10,16 @@ from application.risk.enforcement import Enforcement
 from application.risk.queries.get_kill_switch_query import KillSwitchView, count_open, view_kill_switch
 from domain.errors import InvalidArgument, NotFound
 from domain.risk.aggregates.kill_switch import KillSwitch
-from domain.risk.value_objects.scope import Scope
+from domain.risk.value_objects.scope import Scope, ScopeKind
 
 
 @dataclass(frozen=True, slots=True)
 class EngagedKillSwitch:
+    """`symbol_unknown`: it is of a symbol that nobody has traded or asked for here, so mostly of a slip."""
+
     view: KillSwitchView
     already_engaged: bool
+    symbol_unknown: bool
 
 
 class KillSwitches:
@@ -50,7 +53,8 @@ class KillSwitches:
             await self._keeper.commit(Change(kill, kill))
             await self._keeper.tell(kill, actor, reason=kill.reason)
         await self.enforcement.enforce(kill, at_once=True)
-        return EngagedKillSwitch(await self._view(kill), before is not None)
+        unknown = scope.kind is ScopeKind.SYMBOL and not self._keeper.engine.knows_symbol(scope.key)
+        return EngagedKillSwitch(await self._view(kill), before is not None, unknown)
 
     def next_of(self, scope: Scope, reason: str, actor: str, cancel_orders: bool, flatten: bool) -> KillSwitch:
         """The scope's switch with this added to it; the same when there is nothing to add."""

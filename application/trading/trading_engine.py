@@ -139,6 +139,13 @@ class TradingEngine:
     def has(self, account_id: str) -> bool:
         return account_id in self._writers
 
+    def knows_symbol(self, symbol: str) -> bool:
+        """Whether the symbol was ever asked for here, or an account holds it or has an open order in it."""
+        if self._parts.quotes.instrument(symbol) is not None:
+            return True
+        books = (writer.book for writer in self._writers.values())
+        return any(symbol in book.portfolio.positions or symbol in book.open_orders for book in books)
+
     async def execute(self, command: Command[R]) -> R:
         """Decide `command` in its account's writer; see AccountWriter.execute."""
         return await self.writer(command.account_id).execute(command)

@@ -43,6 +43,7 @@ class RiskControls:
             kill_switch=view_message(engaged.view),
             outcomes=map(outcome_message, engaged.view.outcomes),
             already_engaged=engaged.already_engaged,
+            symbol_unknown=engaged.symbol_unknown,
         )
 
     async def ReleaseKillSwitch(

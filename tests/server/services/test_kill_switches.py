@@ -10,7 +10,7 @@ import pytest
 
 from domain.trading.value_objects.execution_report import ExecType
 from quantmesh.risk.v1 import kill_switch_pb2 as kill
-from quantmesh.risk.v1.scope_pb2 import Scope
+from quantmesh.risk.v1.scope_pb2 import Scope, SymbolScope
 from quantmesh.trading.v1.account_service_pb2 import CreateAccountRequest, ListPositionsRequest
 from quantmesh.trading.v1.order_pb2 import CANCEL_REASON_KILL_SWITCH, ORDER_STATUS_PENDING_CANCEL
 from quantmesh.trading.v1.order_placement_pb2 import PlaceOrderRequest
@@ -59,6 +59,13 @@ async def test_an_engaged_scope_takes_no_orders_and_its_open_ones_are_cancelled(
         rig.tell(placed, ExecType.CANCELED)
         await rig.settled()
         assert (await rig.order()).cancel_reason == CANCEL_REASON_KILL_SWITCH
+
+
+async def test_the_switch_of_a_symbol_that_nobody_knows_is_in_force_and_the_answer_says_so() -> None:
+    async with scripted() as rig:
+        known, slip = [await engage(rig, Scope(symbol=SymbolScope(symbol=symbol))) for symbol in ("ACME", "AMCE")]
+        assert (known.symbol_unknown, slip.symbol_unknown) == (False, True)
+        assert slip.kill_switch.engaged
 
 
 async def test_get_shows_how_the_orders_go_on_and_why_a_cancel_did_not_go_through() -> None:

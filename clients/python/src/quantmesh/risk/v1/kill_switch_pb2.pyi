@@ -236,9 +236,14 @@ class EngageKillSwitchResponse(_message.Message):
     KILL_SWITCH_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
     ALREADY_ENGAGED_FIELD_NUMBER: _builtins.int
+    SYMBOL_UNKNOWN_FIELD_NUMBER: _builtins.int
     already_engaged: _builtins.bool
     """True if a switch of this scope was engaged already: it is given back. cancel_orders and flatten are then
     added to it if they are new, and never taken away.
+    """
+    symbol_unknown: _builtins.bool
+    """True for the scope of a symbol that nobody has traded or asked for at this server: check its spelling. The
+    switch is in force all the same.
     """
     @_builtins.property
     def kill_switch(self) -> Global___KillSwitch:
@@ -254,10 +259,11 @@ class EngageKillSwitchResponse(_message.Message):
         kill_switch: Global___KillSwitch | None = ...,
         outcomes: _abc.Iterable[Global___KillSwitchOutcome] | None = ...,
         already_engaged: _builtins.bool = ...,
+        symbol_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kill_switch", b"kill_switch"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_engaged", b"already_engaged", "kill_switch", b"kill_switch", "outcomes", b"outcomes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_engaged", b"already_engaged", "kill_switch", b"kill_switch", "outcomes", b"outcomes", "symbol_unknown", b"symbol_unknown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -125,7 +125,9 @@ class OrderEvent(_message.Message):
 
     @_builtins.property
     def submitted(self) -> Global___OrderSubmitted:
-        """The order is about to go to the broker. Whether it got there, a later event says."""
+        """The order is about to go to the broker. Whether it got there, a later event says. Not sent for now: an order
+        goes to its broker as soon as `placed`, or for a held one `activated`, is durable.
+        """
 
     @_builtins.property
     def accepted(self) -> Global___OrderAccepted:
@@ -209,7 +211,7 @@ class OrderEvent(_message.Message):
 
     @_builtins.property
     def cash_adjusted(self) -> Global___CashAdjusted:
-        """Cash came in or went out other than by a fill."""
+        """Cash came in or went out other than by a fill. Not sent for now: no call does that yet."""
 
     @_builtins.property
     def risk_limit_reached(self) -> Global___RiskLimitReached:
