@@ -49,8 +49,8 @@ _NEVER_ACKNOWLEDGED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.UNKNOWN})
 
 
 class RequestWatch:
-    """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in, and
-    `may_leave` says whether an order that was accepted may still go out.
+    """The unanswered requests of one account. `current` gives an order as it stands, `report` is the way in,
+    `is_durable` says whether that is committed, and `may_leave` whether an order that was accepted may still go out.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class RequestWatch:
         settings: WatchSettings,
         current: Callable[[str], Order | None],
         report: Callable[[ExecutionReport], None],
+        is_durable: Callable[[Order], bool],
         may_leave: Callable[[Order], bool],
     ) -> None:
         self._broker = broker
@@ -67,6 +68,7 @@ class RequestWatch:
         self._settings = settings
         self._current = current
         self._report = report
+        self._is_durable = is_durable
         self._may_leave = may_leave
         self._due: deque[_Due] = deque()
         self._newest: dict[str, _Due] = {}
@@ -175,8 +177,7 @@ class RequestWatch:
     def _take_over(self, order: Order, known: Sequence[ExecutionReport]) -> None:
         for report in known:
             self._report(report)
-        if order.cancel_pending:
-            self._broker.cancel(order)
+        self._repeat_cancel(order)
         self._refuse_replace(order, "the broker works the order without the change")
 
     def _settle_absent(self, order: Order) -> None:
@@ -200,7 +201,11 @@ class RequestWatch:
             return
         self.expect_answer(order)
         self._broker.submit(order)
-        if order.cancel_pending:
+        self._repeat_cancel(order)
+
+    def _repeat_cancel(self, order: Order) -> None:
+        """What is not committed yet leaves when it is."""
+        if order.cancel_pending and self._is_durable(order):
             self._broker.cancel(order)
 
     def _say(self, order: Order, type: ExecType, reason: str, request_version: int = 0) -> ExecutionReport:

@@ -115,7 +115,13 @@ class TradingEngine:
             return writer.book.orders.get(order_id)
 
         watch = RequestWatch(
-            broker, self.clock, self._watch_settings, current, lambda report: writer.report(report), self._may_leave
+            broker,
+            self.clock,
+            self._watch_settings,
+            current,
+            lambda report: writer.report(report),
+            lambda order: order.sequence <= writer.book.committed,
+            self._may_leave,
         )
         writer = AccountWriter(snapshot, broker, self._parts, watch)
         self._writers[writer.account_id] = writer

@@ -138,6 +138,22 @@ async def test_a_cancel_may_be_asked_for_while_the_outcome_is_unknown(house: Hou
     assert house.order().status is S.CANCELED
 
 
+async def test_a_cancel_that_is_being_committed_is_not_sent_by_the_question_about_its_order(house: House) -> None:
+    order_id = (await house.place()).order.order_id
+    knows(house)
+    await house.pass_time(5.5)
+    knows(house, NEW)
+    house.journal.gate.clear()
+    canceling = asyncio.create_task(house.cancel())
+    await house.pass_time(3)
+    assert house.writer.book.orders[order_id].cancel_pending
+    assert house.broker.times("cancel", order_id) == 0
+    house.journal.gate.set()
+    await canceling
+    await house.settle()
+    assert house.broker.times("cancel", order_id) == 1
+
+
 # -- a cancel or a replace without an answer --------------------------------------------------------------
 
 
