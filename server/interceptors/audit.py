@@ -28,6 +28,7 @@ _Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 _ORDERS: Final = "quantmesh.trading.v1.OrderService"
 _RISK: Final = "quantmesh.risk.v1.RiskService"
+_MARKET_DATA: Final = "quantmesh.marketdata.v1.MarketDataService"
 SESSION: Final = f"{_ORDERS}/OrderSession"
 
 # Unary calls by their full names. Each command of an OrderSession is a call of its own, recorded as SESSION.
@@ -42,7 +43,7 @@ _BY_ACCOUNTS: Final = frozenset(
         f"{_RISK}/UpdateRiskProfile",
     }
 )
-_BY_THE_FIRM: Final = frozenset(
+_BY_OTHERS: Final = frozenset(
     {
         "quantmesh.trading.v1.AccountService/CreateAccount",
         f"{_RISK}/UpdateFirmRiskProfile",
@@ -52,9 +53,12 @@ _BY_THE_FIRM: Final = frozenset(
         f"{_RISK}/ArmDeadManSwitch",
         f"{_RISK}/RefreshDeadManSwitch",
         f"{_RISK}/DisarmDeadManSwitch",
+        f"{_MARKET_DATA}/StartBackfill",
+        f"{_MARKET_DATA}/CancelBackfill",
+        f"{_MARKET_DATA}/ResumeBackfill",
     }
 )
-AUDITED: Final = _BY_ACCOUNTS | _BY_THE_FIRM
+AUDITED: Final = _BY_ACCOUNTS | _BY_OTHERS
 
 
 class Audit:
@@ -68,7 +72,7 @@ class Audit:
 
     def kind(self, rpc: str, explain: Callable[[DomainError], bytes] | None = None) -> CallKind:
         """What the calls of that name are made of."""
-        return CallKind(rpc, rpc not in _BY_THE_FIRM, explain or explained, self._ids)
+        return CallKind(rpc, rpc not in _BY_OTHERS, explain or explained, self._ids)
 
     async def settle(self, call: Call, error: DomainError | None) -> None:
         """Record how `call` ended, unless it is recorded; raises Unavailable.

@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from adapters.persistence.memory import MemoryDatabase
 from adapters.persistence.store import memory_store
+from quantmesh.marketdata.v1 import market_data_service_pb2
 from quantmesh.risk.v1 import audit_pb2 as pb
 from quantmesh.risk.v1 import dead_man_switch_pb2, kill_switch_pb2, risk_service_pb2, trading_state_pb2
 from quantmesh.risk.v1.risk_profile_pb2 import RiskProfile
@@ -26,6 +27,7 @@ from tests.support.server import Client
 
 PLACE = "quantmesh.trading.v1.OrderService/PlaceOrder"
 SERVICES = {
+    "marketdata.v1.MarketDataService": market_data_service_pb2,
     "trading.v1.OrderService": order_service_pb2,
     "trading.v1.AccountService": account_service_pb2,
     "risk.v1.RiskService": risk_service_pb2,

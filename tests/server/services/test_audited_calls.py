@@ -1,6 +1,8 @@
 """Every call that changes something leaves exactly one record, whatever becomes of it."""
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -8,6 +10,9 @@ import pytest
 from google.protobuf.json_format import Parse
 
 from domain.trading.value_objects.execution_report import ExecType
+from quantmesh.marketdata.v1 import backfill_job_pb2
+from quantmesh.marketdata.v1.bar_pb2 import BAR_INTERVAL_ONE_MINUTE
+from quantmesh.marketdata.v1.market_data_service_pb2_grpc import MarketDataServiceStub
 from quantmesh.risk.v1 import audit_pb2 as pb
 from quantmesh.risk.v1 import order_check_pb2
 from quantmesh.trading.v1 import account_service_pb2, order_placement_pb2
@@ -27,7 +32,7 @@ from tests.server.audit_calls import (
     the_record,
     unary_calls,
 )
-from tests.server.rig import ACCOUNT, Rig, limit, refusal, scripted
+from tests.server.rig import ACCOUNT, Rig, application, limit, refusal, scripted
 
 # -- placing an order ------------------------------------------------------------------------------------------
 
@@ -149,15 +154,22 @@ async def test_a_request_is_shown_up_to_64_kib() -> None:
 
 # -- every call ----------------------------------------------------------------------------------------------
 
+A_BACKFILL = backfill_job_pb2.StartBackfillRequest(
+    symbols=["AAPL"],
+    interval=BAR_INTERVAL_ONE_MINUTE,
+    start_time=to_timestamp(datetime(2025, 1, 1, tzinfo=UTC)),
+    end_time=to_timestamp(datetime(2026, 1, 1, tzinfo=UTC)),
+)
 NOT_THERE = {"ReleaseKillSwitch", "RefreshDeadManSwitch", "DisarmDeadManSwitch"}
+BACKFILLS = {"StartBackfill", "CancelBackfill", "ResumeBackfill"}
 ABOUT_NO_ACCOUNT = {"UpdateFirmRiskProfile", *NOT_THERE}
 
 
 def test_every_call_is_audited_but_those_that_read() -> None:
-    reads = ("Get", "List", "Check", "Size")
+    reads = ("Get", "List", "Check", "Size", "Search", "Batch", "Compute")
     changing = {name: full for name, full in unary_calls().items() if not name.startswith(reads)}
     assert set(changing.values()) == AUDITED
-    assert changing.keys() == REQUESTS.keys()
+    assert changing.keys() == REQUESTS.keys() | BACKFILLS
 
 
 async def bosses(rig: Rig) -> pb.AuditRecord:
@@ -221,3 +233,30 @@ async def test_an_account_that_exists_with_other_content_leaves_a_record() -> No
         request = pb.ListAuditRecordsRequest(order_by=SORT_ORDER_OLDEST_FIRST)
         found = (await rig.client.risk.ListAuditRecords(request)).audit_records
         assert [(record.outcome, record.sequence) for record in found] == [(ALLOWED, 1), (DENIED, 0), (DENIED, 0)]
+
+
+async def test_backfills_leave_a_record_each_where_the_process_has_accounts(tmp_path: Path) -> None:
+    async with application(tmp_path) as (_, client):
+        market = MarketDataServiceStub(client.channel)
+        started = await market.StartBackfill(A_BACKFILL, metadata=BOSS)
+        of_it = {"backfill_id": started.backfill.backfill_id}
+        await refusal(market.StartBackfill(backfill_job_pb2.StartBackfillRequest(), metadata=BOSS))
+        await market.CancelBackfill(backfill_job_pb2.CancelBackfillRequest(**of_it), metadata=BOSS)
+        await refusal(market.ResumeBackfill(backfill_job_pb2.ResumeBackfillRequest(backfill_id="none"), metadata=BOSS))
+        listed = await client.risk.ListAuditRecords(
+            pb.ListAuditRecordsRequest(actor="user:boss", order_by=SORT_ORDER_OLDEST_FIRST)
+        )
+        told = [(record.rpc.rpartition("/")[2], record.outcome) for record in listed.audit_records]
+        assert told == [
+            ("StartBackfill", ALLOWED),
+            ("StartBackfill", DENIED),
+            ("CancelBackfill", ALLOWED),
+            ("ResumeBackfill", DENIED),
+        ]
+        assert Parse(listed.audit_records[0].request_json, backfill_job_pb2.StartBackfillRequest()) == A_BACKFILL
+
+
+async def test_a_process_that_serves_market_data_alone_has_backfills_and_no_audit(tmp_path: Path) -> None:
+    async with application(tmp_path, services=["marketdata"]) as (_, client):
+        started = await MarketDataServiceStub(client.channel).StartBackfill(A_BACKFILL, metadata=BOSS)
+        assert started.backfill.backfill_id
