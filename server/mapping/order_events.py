@@ -11,7 +11,7 @@ from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import Event, EventType
 from domain.trading.value_objects.order_terms import OrderTerms
-from domain.trading.value_objects.order_type import Liquidity
+from domain.trading.value_objects.order_type import CancelReason, Liquidity, RestateReason
 from quantmesh.trading.v1 import fill_pb2, order_event_pb2
 from server.mapping.common import decimal_or_empty, optional_enum_table, to_timestamp
 from server.mapping.orders import CANCEL_REASONS, SIDES, TIMES_IN_FORCE, order_message
@@ -20,6 +20,7 @@ from server.mapping.risk import TRADING_STATES, contract_path, limit_reached_mes
 T = TypeVar("T")
 
 _LIQUIDITIES: Final = optional_enum_table(fill_pb2.Liquidity, Liquidity, "LIQUIDITY")
+_RESTATE_REASONS: Final = optional_enum_table(order_event_pb2.RestateReason, RestateReason, "RESTATE_REASON")
 
 
 def fill_message(fill: Fill, sequence: int | None = None) -> fill_pb2.Fill:
@@ -184,8 +185,16 @@ _CONTENTS: Final[dict[EventType, tuple[str, Callable[[Event], Any]]]] = {
     EventType.REPLACE_REQUESTED: ("replace_requested", _replace_requested),
     EventType.REPLACE_REJECTED: ("replace_rejected", lambda e: pb.ReplaceRejected(text=e.reason)),
     EventType.ORDER_REPLACED: ("replaced", lambda e: pb.OrderReplaced()),
+    EventType.ORDER_RESTATED: (
+        "restated",
+        lambda e: pb.OrderRestated(reason=_RESTATE_REASONS[e.restate_reason], text=e.reason),
+    ),
     EventType.ORDER_EXPIRED: ("expired", lambda e: pb.OrderExpired()),
     EventType.SUBMISSION_UNKNOWN: ("submission_unknown", lambda e: pb.SubmissionUnknown(text=e.reason)),
+    EventType.SUBMISSION_RESOLVED: (
+        "submission_resolved",
+        lambda e: pb.SubmissionResolved(found=_order_of(e).cancel_reason is not CancelReason.NEVER_SUBMITTED),
+    ),
     EventType.ACCOUNT_CREATED: ("account_created", _account_created),
     EventType.RISK_PROFILE_UPDATED: ("risk_profile_updated", _risk_profile_updated),
     EventType.TRADING_STATE_CHANGED: ("trading_state_changed", _trading_state_changed),

@@ -29,3 +29,4 @@ async def test_all_orders_settle_and_the_books_stay_true(tmp_path: Path) -> None
     assert len(books.fills) > 100
     happened = Counter(event.WhichOneof("event") for event in books.events)
     assert happened["submission_unknown"] > 10
+    assert happened["submission_resolved"] == happened["submission_unknown"]

@@ -348,6 +348,8 @@ class Account:
             order.filled += event.fill.quantity
             self.position[order.symbol] += order.sign * event.fill.quantity
             self.cash -= order.sign * event.fill.quantity * event.fill.price
+            if order.asked is not None and order.quantity < order.filled <= order.asked[0].quantity:
+                _replaced(order, told)  # no venue fills more than it has been asked for
         elif name == "ORDER_ACTIVATED":
             order.waits_for = told.waits_for
         elif name in ("ORDER_CANCELED", "ORDER_EXPIRED", "ORDER_REJECTED"):
@@ -365,15 +367,21 @@ class Account:
         elif name == "ORDER_REPLACED" and order.asked is None:
             self._changed(order, told.terms, prices, event.event_time)
         elif name == "ORDER_REPLACED" and order.asked is not None:
-            terms, order.price = order.asked
-            order.terms = terms
-            order.quantity, order.limit, order.asked = max(terms.quantity, order.filled), terms.limit_price, None
-            order.look = _look(told.terms)
+            _replaced(order, told)
 
     def _changed(self, order: Known, terms: OrderTerms, prices: Prices, now: datetime) -> None:
         """What is only asked for does not change what it looks like."""
         changed = self.changed(order, terms, prices, now)
         self.orders[order.order_id] = changed if order.waits_for else replace(changed, look=order.look)
+
+
+def _replaced(order: Known, told: Order) -> None:
+    """What was asked for is in force."""
+    assert order.asked is not None
+    terms, order.price = order.asked
+    order.terms = terms
+    order.quantity, order.limit, order.asked = max(terms.quantity, order.filled), terms.limit_price, None
+    order.look = _look(told.terms)
 
 
 def _look(terms: OrderTerms) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import Event, EventType
-from domain.trading.value_objects.order_type import Side
+from domain.trading.value_objects.order_type import RestateReason, Side
 from tests.support.trading import ACCOUNT, START, terms
 
 D = Decimal
@@ -60,4 +60,6 @@ def event(type: EventType, **more: Any) -> Event:
         details = {"order": ORDER, "fill": _FILL, "replaced_fill": _FILL, "reason": "words"}
         if type is EventType.ORDER_REJECTED:
             details["violations"] = (TOO_MANY, TOO_MUCH)
+        if type is EventType.ORDER_RESTATED:
+            details["restate_reason"] = RestateReason.PARENT_FILLED
     return Event(ACCOUNT, 7, START, "user:a", type, **details | more)

@@ -12,6 +12,7 @@ from application.trading.group_steps import follow_group
 from application.trading.own_orders import release_waiting
 from domain.decimals import ZERO
 from domain.trading.aggregates.order import Order
+from domain.trading.aggregates.order_group import restate_reason
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.entities.fill import Fill
 from domain.trading.events.order_events import EventType
@@ -24,7 +25,6 @@ _EVENTS = {
     ExecType.TRIGGERED: EventType.ORDER_TRIGGERED,
     ExecType.CANCELED: EventType.ORDER_CANCELED,
     ExecType.CANCEL_REJECTED: EventType.CANCEL_REJECTED,
-    ExecType.REPLACED: EventType.ORDER_REPLACED,
     ExecType.REPLACE_REJECTED: EventType.REPLACE_REJECTED,
     ExecType.REJECTED: EventType.ORDER_REJECTED,
     ExecType.EXPIRED: EventType.ORDER_EXPIRED,
@@ -75,6 +75,10 @@ class ApplyReport:
         after = _ACTIONS.get(self.report.type, _change_state)(book, order, self.report)
         if after is None:
             return
+        if order.state is OrderStatus.UNKNOWN and after.state is not OrderStatus.UNKNOWN:
+            # It tells what is known of the order and changes nothing of it: a version that a caller expects stays good.
+            after = replace(after, sequence=book.next_sequence)
+            book.record(EventType.SUBMISSION_RESOLVED, after)
         if self.report.type not in _NOTHING_TO_GROUPS:
             follow_group(book, after)
         if not after.is_open and after.order_id in book.waiting_for:
@@ -91,6 +95,16 @@ def _change_state(book: AccountBook, order: Order, report: ExecutionReport) -> O
     canceled = changes.get("state") is OrderStatus.CANCELED
     type = EventType.ORDER_CANCELED if canceled else _EVENTS[report.type]
     return book.change(order, type, changes, reason=report.reason)
+
+
+def _replaced(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
+    """The answer to a replace of the caller's, or to one that the order's group asked for."""
+    changes = order.effect_of(report)
+    if changes is None:
+        return None
+    restated = restate_reason(order, book.group(order.group_id))
+    type = EventType.ORDER_REPLACED if restated is None else EventType.ORDER_RESTATED
+    return book.change(order, type, changes, reason=report.reason, restate_reason=restated)
 
 
 def _trade(book: AccountBook, order: Order, report: ExecutionReport) -> Order | None:
@@ -191,6 +205,7 @@ def _with(order: Order, added: Fill | None, removed: Fill | None, type: ExecType
 
 
 _ACTIONS: dict[ExecType, Callable[[AccountBook, Order, ExecutionReport], Order | None]] = {
+    ExecType.REPLACED: _replaced,
     ExecType.TRADE: _trade,
     ExecType.TRADE_CANCEL: _bust,
     ExecType.TRADE_CORRECT: _correct,

@@ -6,7 +6,7 @@ An Order is a value: each change gives a new one, so an event can hold the order
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from domain.decimals import ZERO, settle
 from domain.errors import PreconditionFailed, VersionMismatch, Violation
@@ -26,9 +26,9 @@ from domain.trading.value_objects.order_type import CancelReason, GroupType, Ord
 class Order:
     """One order. `state` is the FIX state without pending requests; `status` is what callers see.
 
-    `version` counts the changes from 1. `initial_quantity` is what was asked for first, whatever became of
-    it. `filled_notional` is the sum of quantity x price over the fills. `reserve_price` is the price per unit
-    at which the open quantity counts against the account's limits.
+    `version` counts the changes from 1; `sequence` is that of the newest journal event about it. `initial_quantity`
+    is what was asked for first, whatever became of it. `filled_notional` is the sum of quantity x price over the fills.
+    `reserve_price` is the price per unit at which the open quantity counts against the account's limits.
     `held` marks an order that has not been sent to a broker: a child that waits for its parent's fills, or one that
     goes out when the order `waits_for`, with which it could trade, has ended.
     `replace_terms` are the terms asked for by a replace that is pending, sent as `replace_version`; they
@@ -220,33 +220,44 @@ class Order:
         return {}
 
     def with_fill_change(self, quantity: Decimal, notional: Decimal, fee: Decimal, type: ExecType) -> dict[str, Any]:
-        """The changes that an execution makes: `quantity`, `notional` and `fee` are added (a bust subtracts)."""
+        """The changes that an execution makes: `quantity`, `notional` and `fee` are added (a bust subtracts).
+
+        More than the terms in force allow, and no more than a pending replace asks for, proves that it is in force.
+        """
         filled = self.filled_quantity + quantity
         follows = LIFECYCLE[self.state].get(type, self.state)
-        return {
+        changes: dict[str, Any] = {
             "filled_quantity": filled,
             "filled_notional": self.filled_notional + notional,
             "fees": self.fees + fee,
             "state": self._state_by_quantity(filled, self.terms) if follows is BY_QUANTITY else follows,
         }
+        asked = self.replace_terms
+        if asked is not None and self.terms.quantity < filled <= asked.quantity:
+            changes |= self._replaced_by(asked) | {"state": self._state_by_quantity(filled, asked)}
+        return changes
 
     def _answers_replace(self, report: ExecutionReport) -> bool:
         is_answer = report.type in (ExecType.REPLACED, ExecType.REPLACE_REJECTED)
         return is_answer and report.request_version == self.replace_version
 
     def _replace_settled(self, report: ExecutionReport) -> dict[str, Any]:
-        settled: dict[str, Any] = {"replace_terms": None, "replace_version": 0, "replace_price": ZERO}
         asked = self.replace_terms
         if report.type is not ExecType.REPLACED or asked is None or ExecType.REPLACED not in LIFECYCLE[self.state]:
-            return settled
+            return _NOTHING_ASKED
         # A fill may have overtaken the replace: the quantity in force is never below what is filled.
         terms = asked if asked.quantity >= self.filled_quantity else replace(asked, quantity=self.filled_quantity)
         follows = LIFECYCLE[self.state][ExecType.REPLACED]
         if follows is BY_QUANTITY or terms.quantity == self.filled_quantity:
             follows = self._state_by_quantity(self.filled_quantity, terms)
-        if terms.trail != self.terms.trail and self.trail_version < report.request_version:
-            settled |= {"active_stop_price": None, "trail_version": report.request_version}
-        return settled | {"terms": terms, "state": follows, "reserve_price": self.replace_price}
+        return self._replaced_by(terms) | {"state": follows}
+
+    def _replaced_by(self, terms: OrderTerms) -> dict[str, Any]:
+        """The changes, besides the state, that the pending replace makes once it is in force."""
+        changes = _NOTHING_ASKED | {"terms": terms, "reserve_price": self.replace_price}
+        if terms.trail != self.terms.trail and self.trail_version < self.replace_version:
+            changes |= {"active_stop_price": None, "trail_version": self.replace_version}
+        return changes
 
     @staticmethod
     def _state_by_quantity(filled: Decimal, terms: OrderTerms) -> OrderStatus:
@@ -257,6 +268,7 @@ class Order:
 
 _DEFAULTS = {field.name: field.default for field in fields(Order) if field.default is not MISSING}
 
+_NOTHING_ASKED: Final[dict[str, Any]] = {"replace_terms": None, "replace_version": 0, "replace_price": ZERO}
 _WORKING = frozenset({OrderStatus.NEW, OrderStatus.TRIGGERED, OrderStatus.PARTIALLY_FILLED})
 _STOP_REPORTS = frozenset({ExecType.STOP_MOVED, ExecType.TRIGGERED})
 _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})

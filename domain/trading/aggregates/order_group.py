@@ -11,7 +11,7 @@ from enum import Enum
 
 from domain.decimals import ZERO, round_down
 from domain.trading.aggregates.order import Order
-from domain.trading.value_objects.order_type import GroupType
+from domain.trading.value_objects.order_type import GroupType, RestateReason
 
 
 class GroupAction(Enum):
@@ -58,6 +58,22 @@ def next_steps(group_type: GroupType, members: Sequence[Order], lot_size: Decima
             target = _less_siblings(child, children, target, lot_size)
         steps += _resized(child, round_down(target, lot_size), not parent.is_open)
     return steps
+
+
+def restate_reason(member: Order, members: Sequence[Order]) -> RestateReason | None:
+    """Why the group asked for the replace that is pending for `member`; None for one of the caller's.
+
+    A member's quantity is its group's matter alone, so what changes it was asked for by a RESIZE. A bracket's exit is
+    lowered by what the other one fills, and otherwise follows the entry.
+    """
+    asked = member.replace_terms
+    if asked is None or member.group_type is None or asked.quantity == member.terms.quantity:
+        return None
+    if member.group_type is GroupType.OCO:
+        return RestateReason.GROUP_FILLED
+    was_lowered = asked.quantity < member.terms.quantity
+    shares = member.group_type is GroupType.BRACKET and any(o.filled_quantity for o in members[1:] if o is not member)
+    return RestateReason.GROUP_FILLED if shares and was_lowered else RestateReason.PARENT_FILLED
 
 
 def _less_siblings(member: Order, siblings: Sequence[Order], full: Decimal, lot_size: Decimal) -> Decimal:

@@ -14,6 +14,7 @@ from domain.terms import Term
 from domain.trading.aggregates.account import Account
 from domain.trading.aggregates.order import Order
 from domain.trading.entities.fill import Fill
+from domain.trading.value_objects.order_type import RestateReason
 
 
 class EventType(Term):
@@ -34,8 +35,10 @@ class EventType(Term):
     REPLACE_REQUESTED = "REPLACE_REQUESTED"
     REPLACE_REJECTED = "REPLACE_REJECTED"
     ORDER_REPLACED = "ORDER_REPLACED"
+    ORDER_RESTATED = "ORDER_RESTATED"
     ORDER_EXPIRED = "ORDER_EXPIRED"
     SUBMISSION_UNKNOWN = "SUBMISSION_UNKNOWN"
+    SUBMISSION_RESOLVED = "SUBMISSION_RESOLVED"
     TRADING_STATE_CHANGED = "TRADING_STATE_CHANGED"
     LIMIT_BREACHED = "LIMIT_BREACHED"
     LIMIT_WARNING = "LIMIT_WARNING"
@@ -48,10 +51,11 @@ class EventType(Term):
 class Event(NamedTuple):
     """One journal record. `sequence` is dense per account, from 1.
 
-    `order` is the order after the event, None for events of the account itself. `fill` comes with
-    ORDER_FILLED and, as it counts now, with FILL_CORRECTED; FILL_BUSTED carries the one that no longer
-    counts; `replaced_fill` is the one that a correction took out. `violations` come with ORDER_REJECTED and
-    LIMIT_BREACHED, which names by `order_id` the order whose replace was refused; `limit_use` comes with LIMIT_WARNING.
+    `order` is the order after the event, None for events of the account itself; SUBMISSION_RESOLVED leaves its
+    version as it is. `fill` comes with ORDER_FILLED and, as it counts now, with FILL_CORRECTED; FILL_BUSTED carries the
+    one that no longer counts; `replaced_fill` is the one that a correction took out. `violations` come with
+    ORDER_REJECTED and LIMIT_BREACHED, which names by `order_id` the order whose replace was refused; `limit_use` comes
+    with LIMIT_WARNING, `restate_reason` with ORDER_RESTATED.
     """
 
     account_id: str
@@ -73,3 +77,4 @@ class Event(NamedTuple):
     previous_state: TradingState | None = None
     kill_switch: KillSwitch | None = None
     dead_man_switch: DeadManSwitch | None = None
+    restate_reason: RestateReason | None = None

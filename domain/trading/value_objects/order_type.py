@@ -59,3 +59,10 @@ class CancelReason(Term):
     SELF_MATCH = "SELF_MATCH"
     BROKER = "BROKER"
     NEVER_SUBMITTED = "NEVER_SUBMITTED"
+
+
+class RestateReason(Term):
+    """Why an order changed, but not by a replace of its caller's."""
+
+    PARENT_FILLED = "PARENT_FILLED"
+    GROUP_FILLED = "GROUP_FILLED"

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -164,6 +166,31 @@ def test_a_restart_between_two_reports_makes_no_difference_to_the_order(
     for report in history[at:]:
         desk.tell(report)
     assert state(desk) == state(delivered(history, is_stop(history), False))
+
+
+@pytest.mark.parametrize("arriving", [*permutations(["replaced", "most", "some"])])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_replace_and_the_fills_that_it_allows_lead_to_one_state_though_its_answer_comes_late_or_never(
+    arriving: tuple[str, ...], lost: bool
+) -> None:
+    desk = Desk()
+    desk.place(quantity=10)
+    desk.report(X.NEW)
+    desk.replace(quantity=Decimal(12), limit_price=Decimal(51))
+    answer = desk.says(X.REPLACED)
+    for report in arriving:
+        if report != "replaced":
+            desk.trade(report, 8 if report == "most" else 3)
+        elif not lost:
+            desk.tell(answer)
+    order = desk.order()
+    assert (order.status, order.terms.quantity, order.terms.limit_price) == (
+        OrderStatus.PARTIALLY_FILLED,
+        Decimal(12),
+        Decimal(51),
+    )
+    assert (order.leaves_quantity, order.reserve_price) == (Decimal(1), Decimal(51))
+    assert (desk.book.open_orders["ACME"].buy_quantity, desk.book.open_count) == (Decimal(1), 1)
 
 
 def told(*types: ExecType) -> Order:

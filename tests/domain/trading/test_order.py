@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.decimals import ZERO
 from domain.errors import PreconditionFailed, VersionMismatch
 from domain.trading.aggregates.order import Order
 from domain.trading.aggregates.order_lifecycle import OrderStatus
@@ -112,6 +113,26 @@ def test_a_stop_whose_only_fill_was_busted_has_triggered_all_the_same(type: Orde
     filled = order(S.PARTIALLY_FILLED, filled_quantity=Decimal(4), terms=terms(quantity=10, type=type))
     changes = filled.with_fill_change(Decimal(-4), Decimal(-200), Decimal(0), ExecType.TRADE_CANCEL)
     assert changes["state"] is S.TRIGGERED
+
+
+@pytest.mark.parametrize(
+    ("filled", "state", "quantity"),
+    [(10, S.FILLED, 10), (11, S.PARTIALLY_FILLED, 12), (12, S.FILLED, 12), (13, S.FILLED, 10)],
+)
+def test_only_what_the_asked_for_quantity_explains_and_the_old_one_does_not_proves_a_replace(
+    filled: int, state: OrderStatus, quantity: int
+) -> None:
+    pending = order(replace_terms=terms(quantity=12), replace_version=7, replace_price=Decimal(51))
+    changed = pending.changed(START, 2, **pending.with_fill_change(Decimal(filled), ZERO, ZERO, ExecType.TRADE))
+    assert (changed.state, changed.terms.quantity) == (state, Decimal(quantity))
+    settled = (changed.replace_terms, changed.replace_version, changed.reserve_price) == (None, 0, Decimal(51))
+    assert settled is (quantity == 12)
+
+
+def test_what_is_left_after_a_bust_proves_a_replace_as_if_the_fill_had_never_been() -> None:
+    overfilled = order(S.FILLED, filled_quantity=Decimal(15), replace_terms=terms(quantity=12), replace_version=7)
+    changes = overfilled.with_fill_change(Decimal(-4), ZERO, ZERO, ExecType.TRADE_CANCEL)
+    assert (changes["state"], changes["terms"].quantity) == (S.PARTIALLY_FILLED, 12)
 
 
 def test_the_stop_price_is_kept_when_a_stop_triggers() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from domain.trading.aggregates.order import Order
-from domain.trading.aggregates.order_group import GroupAction, next_steps
+from domain.trading.aggregates.order_group import GroupAction, next_steps, restate_reason
 from domain.trading.aggregates.order_lifecycle import OrderStatus
-from domain.trading.value_objects.order_type import GroupType
+from domain.trading.value_objects.order_type import GroupType, RestateReason
 from tests.support.trading import Desk, terms
 
 S = OrderStatus
@@ -126,3 +126,46 @@ def test_a_full_exit_cancels_the_other_one() -> None:
 def test_a_bust_of_the_parents_fill_takes_its_share_back() -> None:
     child = at(member("child", 10), 8)
     assert steps(GroupType.OTO, member("parent", 10, 5), child) == [(RESIZE, "child", Decimal(5))]
+
+
+# -- why a member's quantity changes ---------------------------------------------------------------
+
+PARENT, GROUP = RestateReason.PARENT_FILLED, RestateReason.GROUP_FILLED
+
+
+def reason(type: GroupType, quantity: int, asked: int, filled: int, **change: Any) -> RestateReason | None:
+    """Why the second member is to have `asked` in place of `quantity`, when the third has filled so much."""
+    first = member("first", 10, 8, group_type=type)
+    changed = replace(member("second", quantity).terms, quantity=Decimal(asked), **change)
+    second = member("second", quantity, group_type=type, replace_terms=changed)
+    return restate_reason(second, [first, second, member("third", 10, filled, group_type=type)])
+
+
+@pytest.mark.parametrize(
+    ("type", "quantity", "asked", "filled", "why"),
+    [
+        (GroupType.OCO, 8, 6, 2, GROUP),
+        (GroupType.OCO, 6, 8, 0, GROUP),
+        (GroupType.OTO, 4, 8, 2, PARENT),
+        (GroupType.OTO, 8, 4, 2, PARENT),
+        (GroupType.BRACKET, 4, 8, 0, PARENT),
+        (GroupType.BRACKET, 8, 4, 0, PARENT),
+        (GroupType.BRACKET, 8, 6, 2, GROUP),
+        (GroupType.BRACKET, 4, 6, 2, PARENT),
+    ],
+)
+def test_a_change_of_quantity_is_for_the_parents_fills_or_for_anothers(
+    type: GroupType, quantity: int, asked: int, filled: int, why: RestateReason
+) -> None:
+    assert reason(type, quantity, asked, filled) is why
+
+
+@pytest.mark.parametrize("type", GroupType)
+def test_a_replace_that_leaves_the_quantity_is_the_callers(type: GroupType) -> None:
+    assert reason(type, 8, 8, 2, limit_price=Decimal(49)) is None
+
+
+def test_a_replace_of_an_order_in_no_group_is_the_callers_and_without_one_there_is_no_reason() -> None:
+    alone = member("alone", 10, replace_terms=terms("alone", quantity=6))
+    assert restate_reason(alone, []) is None
+    assert restate_reason(member("b", 10, group_type=GroupType.OCO), []) is None

@@ -105,6 +105,14 @@ def test_a_replace_that_keeps_the_distance_keeps_the_stop(change: dict[str, Any]
     assert after(replaced, says(X.STOP_MOVED, "96")).active_stop_price == D(96)
 
 
+def test_a_fill_that_proves_a_replace_of_the_distance_begins_its_trail_and_the_answer_comes_too_late() -> None:
+    pending = asked(trail_offset=D(9), quantity=D(20))
+    proven = pending.changed(START, 2, **pending.with_fill_change(D(15), D(1), D(0), X.TRADE))
+    assert (proven.status, proven.terms.trail_offset) == (S.PARTIALLY_FILLED, D(9))
+    assert (proven.active_stop_price, proven.trail_version) == (None, REPLACE)
+    assert proven.effect_of(says(X.REPLACED, version=REPLACE)) is None
+
+
 def test_a_refused_replace_leaves_the_stop_where_it_is() -> None:
     refused = after(asked(trail_offset=D(9)), says(X.REPLACE_REJECTED, version=REPLACE))
     assert (refused.active_stop_price, refused.trail_version) == (D(95), 0)

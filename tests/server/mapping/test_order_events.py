@@ -9,7 +9,7 @@ from domain.risk.aggregates.dead_man_switch import DeadManState
 from domain.risk.value_objects.scope import EVERYTHING, Scope, ScopeKind, of_account
 from domain.trading.aggregates.order_lifecycle import OrderStatus
 from domain.trading.events.order_events import EventType
-from domain.trading.value_objects.order_type import OrderType
+from domain.trading.value_objects.order_type import CancelReason, OrderType, RestateReason
 from quantmesh.trading.v1 import order_event_pb2 as pb
 from quantmesh.trading.v1 import order_pb2
 from quantmesh.type.v1 import trading_state_pb2
@@ -34,6 +34,39 @@ def test_a_stop_that_moved_says_where_it_stands_as_its_order_does() -> None:
     assert told.stop_moved == pb.StopMoved(stop_price="97.5")
     assert told.order.active_stop_price == "97.5"
     assert told.order.status == order_pb2.ORDER_STATUS_NEW
+
+
+@pytest.mark.parametrize(
+    ("state", "cancel_reason", "found"),
+    [
+        (OrderStatus.NEW, None, True),
+        (OrderStatus.FILLED, None, True),
+        (OrderStatus.REJECTED, None, True),
+        (OrderStatus.CANCELED, CancelReason.REQUESTED, True),
+        (OrderStatus.CANCELED, CancelReason.NEVER_SUBMITTED, False),
+    ],
+)
+def test_a_submission_is_found_unless_its_broker_never_had_it(
+    state: OrderStatus, cancel_reason: CancelReason | None, found: bool
+) -> None:
+    proven = replace(ORDER, state=state, cancel_reason=cancel_reason, version=3)
+    told = event_message(event(EventType.SUBMISSION_RESOLVED, order=proven))
+    assert told.submission_resolved == pb.SubmissionResolved(found=found)
+    assert told.order.version == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "contracts"),
+    [
+        (RestateReason.PARENT_FILLED, pb.RESTATE_REASON_PARENT_FILLED),
+        (RestateReason.GROUP_FILLED, pb.RESTATE_REASON_GROUP_FILLED),
+    ],
+)
+def test_a_restated_order_says_why_and_what_the_broker_said(
+    reason: RestateReason, contracts: pb.RestateReason.ValueType
+) -> None:
+    message = event_message(event(EventType.ORDER_RESTATED, restate_reason=reason))
+    assert message.restated == pb.OrderRestated(reason=contracts, text="words")
 
 
 def test_a_change_of_limits_names_them_as_the_contract_does() -> None:

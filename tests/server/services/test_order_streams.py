@@ -206,9 +206,10 @@ async def test_every_kind_of_change_is_told_by_its_own_event() -> None:
         rig.tell(lost, ExecType.UNCLEAR, reason="no answer")
         rig.tell(lost, ExecType.REJECTED, reason="margin")
         await rig.settled()
-        told = [m.event for m in await take(events(rig, after_sequence=1), 7)]
+        told = [m.event for m in await take(events(rig, after_sequence=1), 8)]
         assert kinds(told, "event") == [
-            *("placed", "accepted", "triggered", "expired", "placed", "submission_unknown", "rejected")
+            *("placed", "accepted", "triggered", "expired", "placed", "submission_unknown", "rejected"),
+            "submission_resolved",
         ]
         assert told[1].order.active_stop_price == "51"
         assert told[2].triggered.trigger_price == "51.25"
@@ -216,6 +217,7 @@ async def test_every_kind_of_change_is_told_by_its_own_event() -> None:
         assert told[5].submission_unknown.text == "no answer"
         assert told[6].order.reject_reason == "BROKER_REJECTED"
         assert told[6].order.reject_text == "margin"
+        assert told[7].submission_resolved.found
 
 
 async def test_a_replace_request_tells_only_what_is_to_change() -> None:

@@ -89,6 +89,23 @@ DEVIATIONS = {
         Row(trade(2_000), S.PARTIALLY_FILLED, 10_000, 2_000, 8_000),
         Row(trade(8_000), S.FILLED, 10_000, 10_000, 0),
     ],
+    # In FIX no execution overtakes the answer to a replace. Here reports may: what fills beyond the old quantity proves
+    # that the new one is in force, and the answer that comes later, or never, changes nothing.
+    "an execution that only the replace allows proves it": [
+        *PART_FILLED,
+        Row(replace(12_000), S.PENDING_REPLACE, 10_000, 1_000, 9_000),
+        Row(trade(9_000), S.PENDING_REPLACE, 10_000, 10_000, 0),
+        Row(trade(500), S.PARTIALLY_FILLED, 12_000, 10_500, 1_500),
+        Row(replaced, S.PARTIALLY_FILLED, 12_000, 10_500, 1_500),
+        Row(trade(1_500), S.FILLED, 12_000, 12_000, 0),
+    ],
+    "the same while a cancel is pending": [
+        *PART_FILLED,
+        Row(replace(12_000), S.PENDING_REPLACE, 10_000, 1_000, 9_000),
+        Row(cancel(), S.PENDING_CANCEL, 10_000, 1_000, 9_000),
+        Row(trade(10_000), S.PENDING_CANCEL, 12_000, 11_000, 1_000),
+        Row(canceled, S.CANCELED, 12_000, 11_000, 0),
+    ],
     # PendingNew, PendingCancel and PendingReplace are not reported but follow from the requests; and two
     # states are more than FIX has: an order whose submission got no clear answer, and one that never came.
     "a submission without a clear answer is UNKNOWN until it is proven": [

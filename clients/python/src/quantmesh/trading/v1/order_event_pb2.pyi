@@ -38,7 +38,7 @@ class _RestateReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Restate
     RESTATE_REASON_GROUP_FILLED: _RestateReason.ValueType  # 2
     """Another order of its group filled in part, and this one was lowered by as much."""
     RESTATE_REASON_BROKER: _RestateReason.ValueType  # 3
-    """The broker or the exchange changed it."""
+    """The broker or the exchange changed it. Not sent for now."""
 
 class RestateReason(_RestateReason, metaclass=_RestateReasonEnumTypeWrapper):
     """Why an order changed without a replace."""
@@ -50,7 +50,7 @@ RESTATE_REASON_PARENT_FILLED: RestateReason.ValueType  # 1
 RESTATE_REASON_GROUP_FILLED: RestateReason.ValueType  # 2
 """Another order of its group filled in part, and this one was lowered by as much."""
 RESTATE_REASON_BROKER: RestateReason.ValueType  # 3
-"""The broker or the exchange changed it."""
+"""The broker or the exchange changed it. Not sent for now."""
 Global___RestateReason: _TypeAlias = RestateReason  # noqa: Y015
 
 @_typing.final
@@ -410,7 +410,8 @@ Global___StopMoved: _TypeAlias = StopMoved  # noqa: Y015
 @_typing.final
 class OrderFilled(_message.Message):
     """Some or all filled. The status is ORDER_STATUS_PARTIALLY_FILLED or ORDER_STATUS_FILLED, or unchanged if a
-    cancel or replace is pending or the order had already ended.
+    cancel or replace is pending or the order had already ended. More filled than the old quantity, and no more than
+    a pending replace asks for, proves the replace: the order has its new content, and no `replaced` follows.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -636,7 +637,7 @@ Global___ReplaceRequested: _TypeAlias = ReplaceRequested  # noqa: Y015
 
 @_typing.final
 class OrderReplaced(_message.Message):
-    """The replace is in force: the order has its new content."""
+    """A replace of a caller's is in force: the order has its new content."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -746,7 +747,8 @@ Global___SubmissionUnknown: _TypeAlias = SubmissionUnknown  # noqa: Y015
 @_typing.final
 class SubmissionResolved(_message.Message):
     """The broker was asked about a submission whose outcome was unknown, and it is proven now. The order's
-    status says which: it is worked, has ended, or never arrived.
+    status says which: it is worked, has ended, or never arrived. Comes right after the event that proves it; the
+    order's version stays.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

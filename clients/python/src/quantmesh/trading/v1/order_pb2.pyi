@@ -400,7 +400,9 @@ class Order(_message.Message):
     status: Global___OrderStatus.ValueType
     """Where the order stands."""
     version: _builtins.int
-    """Goes up by one with every change of this order, from 1. For expected_version."""
+    """Goes up by one with every change of this order, from 1; submission_resolved changes nothing. For
+    expected_version.
+    """
     filled_quantity: _builtins.str
     """How much has filled. Never falls, save by a bust or a correction. A fill can still arrive after the
     order was canceled: it is booked and the status stays.
