@@ -316,16 +316,6 @@ def count(waiting: OpenOrders, order: Order, quantity: Decimal, notional: Decima
         waiting.sell_notional += notional
 
 
-def exposure(order: Order) -> tuple[Decimal, Decimal]:
-    """The quantity and notional that the order could still trade against the account's limits, at worst.
-
-    Nothing when it can only reduce.
-    """
-    if not order.is_open or order.terms.reduce_only:
-        return ZERO, ZERO
-    return open_amount(order)
-
-
 def open_amount(order: Order) -> tuple[Decimal, Decimal]:
     """The quantity and notional that an open order could still trade, at worst. A child follows its parent's fills, up
     to what it was checked with, so that counts from the start.

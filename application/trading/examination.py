@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from application.trading.account_book import AccountBook, count, exposure, open_amount
+from application.trading.account_book import AccountBook, count, open_amount
 from domain.decimals import ZERO
 from domain.market_data.instrument import Instrument
 from domain.risk.aggregates.risk_profile import RiskProfile
@@ -86,10 +86,11 @@ def examine(
         kill=book.controls.kill_for(book.account_id, terms.strategy_id, terms.symbol),
         open_orders=book.open_count - (without is not None),
         is_replace=without is not None,
-        replaces=None if without is None else exposure(without),
+        replaces=None if without is None else open_amount(without),
         self_match="" if held else book.resting.match(terms, quote, limits.market_order_buffer),
         state=book.risk_state,
         flattens=flattens,
+        is_exit=is_exit,
     )
     _remember(situation, book, limits, without)
     results = [] if not explain and passes(situation) else check(situation)
@@ -132,8 +133,8 @@ def _costs(terms: OrderTerms, price: Decimal, without: Order | None) -> Decimal:
     if without is None:
         return terms.quantity * price
     if without.held:
-        return exposure(replace(without, terms=terms, reserve_price=price))[1]
-    return exposure(replace(without, replace_terms=terms, replace_price=price))[1]
+        return open_amount(replace(without, terms=terms, reserve_price=price))[1]
+    return open_amount(replace(without, replace_terms=terms, replace_price=price))[1]
 
 
 def _margin_without(book: AccountBook, without: Order | None) -> tuple[Margin | None, str]:

@@ -181,6 +181,7 @@ class Judge:
             self._booked.add(event.fill.execution_id)
             if (said.order_id, said.quantity, said.price) != (known.order_id, event.fill.quantity, event.fill.price):
                 raise Broken(f"{event.fill.execution_id} is not what the venue said")
+            self.seen["proven"] += known.asked is not None and order.replace_terms is None
         elif event.type.value in ("ORDER_CANCELED", "ORDER_EXPIRED", "ORDER_REJECTED") and ticket and ticket.live:
             raise Broken(f"{known.order_id} has ended here, and not at the venue")
 

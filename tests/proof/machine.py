@@ -88,12 +88,30 @@ class RiskCoreMachine(RuleBasedStateMachine):
 
     @rule(account_id=accounts, symbol=symbols, side=sides)
     def somebody_is_stopped_with_a_position(self, account_id: str, symbol: str, side: Side) -> None:
+        self._take_a_position(account_id, symbol, side)
+        self._decisions([("engage", of_account(account_id), True, True)])
+
+    @rule(account_id=accounts, symbol=symbols, side=sides, limit=growing)
+    def somebody_reduces_beside_an_order_that_turns_round(
+        self, account_id: str, symbol: str, side: Side, limit: str
+    ) -> None:
+        self._take_a_position(account_id, symbol, side)
+        self._run(self.site.idle())
+        self._limit(account_id, symbol, limit, 50)
+        turning = Idea(account_id, symbol, side.opposite, 60, 110 if side is Side.BUY else 90)
+        self._moves([("place", turning), ("place", replace(turning, quantity=20, only_reduces=True))])
+
+    def _take_a_position(self, account_id: str, symbol: str, side: Side) -> None:
         self._moves([("place", Idea(account_id, symbol, side, 20, None))])
         self._run(self.site.idle())
         self._answer_everything()
         for ticket in list(self.site.venue.tickets.values()):
             self.site.venue.fill(ticket, ticket.left, late=False)
-        self._decisions([("engage", of_account(account_id), True, True)])
+
+    def _limit(self, account_id: str, symbol: str, limit: str, size: int) -> None:
+        """Set the limit to what so many units of the symbol come to."""
+        units = {"max_gross_exposure": PRICES[symbol], "max_leverage": PRICES[symbol] / CASH}
+        self._decisions([("limit", account_id, {limit: size * units.get(limit, Decimal(1))})])
 
     @rule(account_id=accounts, symbol=symbols, side=sides)
     def somebodys_own_orders_meet(self, account_id: str, symbol: str, side: Side) -> None:
@@ -104,8 +122,10 @@ class RiskCoreMachine(RuleBasedStateMachine):
 
     @rule(account_id=accounts, symbol=symbols, side=sides, limit=growing)
     def somebodys_order_is_to_grow_beyond_a_limit(self, account_id: str, symbol: str, side: Side, limit: str) -> None:
-        units = {"max_gross_exposure": PRICES[symbol], "max_leverage": PRICES[symbol] / CASH}
-        self._decisions([("limit", account_id, {limit: 40 * units.get(limit, Decimal(1))})])
+        self._limit(account_id, symbol, limit, 40)
+        self._place_and_grow(account_id, symbol, side)
+
+    def _place_and_grow(self, account_id: str, symbol: str, side: Side) -> None:
         self._moves([("place", Idea(account_id, symbol, side, 20, 90 if side is Side.BUY else 110))])
         id = f"{account_id}-{self.made}"
         self._run(self.site.idle())
@@ -115,6 +135,14 @@ class RiskCoreMachine(RuleBasedStateMachine):
         for owner, order in self._open_orders():
             if order.terms.client_order_id == id:
                 self._change(owner, order, Change(quantity=Decimal(60)))
+
+    @rule(account_id=accounts, symbol=symbols, side=sides)
+    def a_fill_overtakes_the_answer_to_a_replace(self, account_id: str, symbol: str, side: Side) -> None:
+        self._place_and_grow(account_id, symbol, side)
+        self._run(self.site.idle())
+        for ticket in list(self.site.venue.tickets.values()):
+            self.site.venue.answer_replace(ticket, agrees=True, late=True)
+            self.site.venue.fill(ticket, ticket.left - 1, late=False)
 
     @rule(many=st.lists(doings, min_size=1, max_size=4))
     def the_venue_does(self, many: list[tuple[Any, ...]]) -> None:

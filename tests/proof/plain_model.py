@@ -213,11 +213,11 @@ class Account:
 
     def _by_size(self, order: Known, limits: Limits) -> set[str]:
         open_orders = sum(1 for one in self._others(order) if one.is_open) + 1
-        adds = ZERO if order.only_reduces else order.wants_left
-        reached = order.sign * self.position[order.symbol] + self.ahead(order) + adds
+        takes = self.takes(order)
+        reached = order.sign * self.position[order.symbol] + self.ahead(order) + takes
         measured: dict[str, tuple[Any, Any]] = {
             "MAX_ORDER_QUANTITY": (order.wants, limits.max_order_quantity),
-            "MAX_POSITION": (ZERO if order.only_reduces else reached, limits.max_position_quantity),
+            "MAX_POSITION": (reached if takes else ZERO, limits.max_position_quantity),
             "MAX_OPEN_ORDERS": (open_orders, limits.max_open_orders),
         }
         return {name for name, (value, limit) in measured.items() if limit is not None and value > limit}
@@ -258,18 +258,30 @@ class Account:
 
     def ahead(self, order: Known) -> Decimal:
         """What the other open orders on its side may still trade."""
+        plain, reducing = self._on_its_side(order)
+        return plain + min(reducing, self.closes(order))
+
+    def _on_its_side(self, order: Known) -> tuple[Decimal, Decimal]:
+        """What the other open orders of its side may trade: the plain ones, and those that only reduce."""
         same = [o for o in self._others(order) if o.is_open and (o.symbol, o.sign) == (order.symbol, order.sign)]
-        reducing = sum((one.could_trade for one in same if one.only_reduces), ZERO)
-        return sum((o.could_trade for o in same if not o.only_reduces), min(reducing, self.closes(order)))
+        plain, reducing = (sum((o.could_trade for o in same if o.only_reduces is kind), ZERO) for kind in (False, True))
+        return plain, reducing
+
+    def takes(self, order: Known) -> Decimal:
+        """By how much it raises what its side may trade. All that only reduce together trade no more than is held."""
+        if not order.only_reduces:
+            return order.wants_left
+        _, reducing = self._on_its_side(order)
+        return min(reducing + order.wants_left, self.closes(order)) - min(reducing, self.closes(order))
 
     def lowers(self, order: Known) -> bool:
         """Whether it only closes what no other order closes, or takes back a part of what it may do itself."""
         old = self.orders.get(order.order_id)
         if old is not None and order.wants_left < old.could_trade and order.could_cost <= old.could_cost:
             return True
-        if order.only_reduces:
-            return True
-        return order.wants_left <= self.closes(order) - self.ahead(order)
+        left = self.closes(order) - self.ahead(order)
+        takes = self.takes(order)
+        return takes <= left or (order.only_reduces and not takes)
 
     def met_by(self, order: Known, prices: Prices) -> Known | None:
         """An open order at the venue that it could trade with."""

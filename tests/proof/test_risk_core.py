@@ -32,6 +32,7 @@ def test_every_limit_is_reached_on_the_way() -> None:
     happened = {
         "accepted",
         "replaced",
+        "proven",
         "submit",
         "replace",
         "cancel",

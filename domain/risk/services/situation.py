@@ -35,12 +35,14 @@ class Impact(NamedTuple):
     """What an order makes of its symbol's exposure at worst, in the base currency.
 
     `added` is the rise of the symbol's worst exposure, `worst` that exposure with the order, `side` the position's
-    value if all open orders on the order's side fill: what is long for a buy, what is short for a sell.
+    value if all open orders on the order's side fill: what is long for a buy, what is short for a sell. `costs` is
+    what the order itself adds to its side.
     """
 
     added: Decimal
     worst: Decimal
     side: Decimal
+    costs: Decimal
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class Situation:
     ACTIVE; `kill` an engaged kill switch that does. `window`: the lowest and the highest middle price in the
     collar's window, None when unknown. `rate_tokens`: what the bucket of new orders, or of replaces, holds;
     `executions_left`: the same of the strategy's executions. `duplicate_of` and `self_match` are ids of
-    orders, or empty. `flattens`: an order of a kill switch or of a loss limit itself.
+    orders, or empty. `flattens`: an order of a kill switch or of a loss limit itself. `is_exit`: the position that it
+    closes is yet to be opened by its parent.
     What follows is set by the check: `symbol_limits` are those of the profile and the symbol together.
     """
 
@@ -88,13 +91,14 @@ class Situation:
     self_match: str = ""
     state: RiskState = _NOTHING_REMEMBERED
     flattens: bool = False
+    is_exit: bool = False
     symbol_limits: SymbolLimits = field(init=False, default=_NO_LIMITS)
     after_buying_power: Decimal | None = field(init=False, default=None)
     measured: Impact | None = field(init=False, default=None)
 
 
 def impact(s: Situation) -> Impact | None:
-    """Measured once; None without a quote or a rate. A reduce-only order adds nothing: the venue enforces it."""
+    """Measured once; None without a quote or a rate."""
     if s.measured is None and s.quote is not None and s.rate is not None:
         s.measured = _measure(s, s.position * s.quote.mid, s.rate)
     return s.measured
@@ -103,14 +107,52 @@ def impact(s: Situation) -> Impact | None:
 def _measure(s: Situation, held: Decimal, rate: Decimal) -> Impact:
     waiting = s.waiting
     buys, sells = (waiting.bought(held), waiting.sold(held)) if waiting else (ZERO, ZERO)
-    costs = ZERO if s.terms.reduce_only else s.costs
+    costs = _takes_value(s, held) if s.terms.reduce_only else s.costs
     long, short = held + buys, sells - held
     before = max(short, long)
     side = (long if s.terms.side is BUY else short) + costs
     added = side - before
     if added <= ZERO:
-        return Impact(ZERO, before * rate, side * rate)
-    return Impact(added * rate, side * rate, side * rate)
+        return Impact(ZERO, before * rate, side * rate, costs * rate)
+    return Impact(added * rate, side * rate, side * rate, costs * rate)
+
+
+def _takes_value(s: Situation, held: Decimal) -> Decimal:
+    """As `takes` of a reduce-only order, by value and as the margin counts it."""
+    if s.is_exit or s.flattens:
+        return ZERO
+    if s.terms.side is BUY:
+        most, before = max(ZERO, -held), s.waiting.buy_reducing_notional if s.waiting else ZERO
+    else:
+        most, before = max(ZERO, held), s.waiting.sell_reducing_notional if s.waiting else ZERO
+    return min(before + s.costs, most) - min(before, most)
+
+
+def takes(s: Situation) -> Decimal:
+    """The quantity that the order adds to what its side could trade.
+
+    One that only reduces adds what it may take of the position. The venue sees to it that it opens nothing, but what
+    it closes first, the plain orders of its side open instead. An exit takes only what its own parent opens, and an
+    order of a kill switch is held up by nothing.
+    """
+    if not s.terms.reduce_only:
+        return s.adds
+    if s.is_exit or s.flattens:
+        return ZERO
+    most, before = closes(s), _reducing(s)
+    return min(before + s.adds, most) - min(before, most)
+
+
+def pushes(s: Situation) -> bool:
+    """Whether a reduce-only order takes what plain orders of its side were to close, so that these could open it."""
+    taken = takes(s)
+    return taken > ZERO and ahead(s) + taken > closes(s)
+
+
+def _reducing(s: Situation) -> Decimal:
+    if s.waiting is None:
+        return ZERO
+    return s.waiting.buy_reducing if s.terms.side is BUY else s.waiting.sell_reducing
 
 
 def closes(s: Situation) -> Decimal:
@@ -135,8 +177,8 @@ def lowers(s: Situation) -> bool:
     """Whether nothing but a lower exposure can come of it: it closes what no other open order does already, or
     it takes back a part of what the order may do as it stands.
     """
-    if s.terms.reduce_only:
-        return True
     if s.replaces is not None and s.adds < s.replaces[0] and s.costs <= s.replaces[1]:
         return True
+    if s.terms.reduce_only:
+        return not pushes(s)
     return s.adds <= closes(s) - ahead(s)

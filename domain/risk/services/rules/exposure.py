@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.decimals import ZERO
-from domain.risk.services.situation import BUY, Situation, Verdict, impact
+from domain.risk.services.situation import BUY, Situation, Verdict, impact, pushes
 
 _HUNDRED: Final = Decimal(100)
 
@@ -34,16 +34,14 @@ def max_gross(s: Situation) -> Verdict | None:
 
 def max_net(s: Situation) -> Verdict | None:
     """How far the net could go to the order's side: up for a buy, down for a sell."""
-    limit = s.profile.max_net_exposure
+    limit, measured = s.profile.max_net_exposure, impact(s)
     if limit is None:
         return None
-    if s.before is None or s.rate is None or s.quote is None:
+    if s.before is None or measured is None:
         return False, None, limit
     reached = s.before.net_high if s.terms.side is BUY else -s.before.net_low
-    if not s.terms.reduce_only:
-        reached += s.costs * s.rate
-    value = max(ZERO, reached)
-    return value <= limit or s.terms.reduce_only, value, limit
+    value = max(ZERO, reached + measured.costs)
+    return value <= limit or (s.terms.reduce_only and not pushes(s)), value, limit
 
 
 def max_leverage(s: Situation) -> Verdict | None:

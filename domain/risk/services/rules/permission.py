@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.decimals import ZERO
-from domain.risk.services.situation import BUY, Situation, Verdict, ahead, closes, lowers
+from domain.risk.services.situation import BUY, Situation, Verdict, ahead, closes, lowers, pushes, takes
 from domain.risk.value_objects.trading_state import TradingState
 
 _ACTIVE: Final = TradingState.ACTIVE
@@ -45,9 +45,9 @@ def allowed_symbol(s: Situation) -> Verdict | None:
 
 
 def short_selling(s: Situation) -> Verdict | None:
-    if s.terms.side is BUY or s.terms.reduce_only:
+    if s.terms.side is BUY or (s.terms.reduce_only and not pushes(s)):
         return None
-    short = ahead(s) + s.adds - s.position
+    short = ahead(s) + takes(s) - s.position
     if short < ZERO:
         short = ZERO
     limit = s.profile.max_short_quantity if s.profile.short_selling and s.broker_shorts else ZERO
@@ -60,7 +60,7 @@ def reduce_only(s: Situation) -> Verdict | None:
     """
     if s.terms.reduce_only:
         most = closes(s)
-        return s.adds <= most, s.adds, most
+        return s.adds <= most and not (s.profile.reduce_only and pushes(s)), s.adds, most
     if not s.profile.reduce_only:
         return None
     return lowers(s), s.adds, max(ZERO, closes(s) - ahead(s))

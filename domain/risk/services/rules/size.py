@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from domain.decimals import ZERO
 from domain.market_data.quote import Quote
-from domain.risk.services.situation import BUY, Situation, Verdict, ahead, impact
+from domain.risk.services.situation import BUY, Situation, Verdict, ahead, impact, takes
 from domain.trading.value_objects.order_terms import OrderTerms
 
 
@@ -84,12 +84,11 @@ def max_position(s: Situation) -> Verdict | None:
 
 
 def _by_quantity(s: Situation, limit: Decimal) -> Verdict:
-    value = ahead(s) + (s.position if s.terms.side is BUY else -s.position)
-    if not s.terms.reduce_only:
-        value += s.adds
+    taken = takes(s)
+    value = ahead(s) + (s.position if s.terms.side is BUY else -s.position) + taken
     if value < ZERO:
         value = ZERO
-    return value <= limit or s.terms.reduce_only, value, limit, "units"
+    return value <= limit or not taken, value, limit, "units"
 
 
 def _by_notional(s: Situation, limit: Decimal) -> Verdict:
@@ -97,4 +96,4 @@ def _by_notional(s: Situation, limit: Decimal) -> Verdict:
     if measured is None:
         return False, None, limit, s.base_currency
     value = max(ZERO, measured.side)
-    return value <= limit or s.terms.reduce_only, value, limit, s.base_currency
+    return value <= limit or not measured.costs, value, limit, s.base_currency
