@@ -90,6 +90,10 @@ def told(made: Situation) -> dict[str, RuleResult]:
     return {result.rule: result for result in check(made)}
 
 
+def failed(made: Situation) -> set[str]:
+    return {result.rule for result in check(made) if not result.passed}
+
+
 RATE = RateLimit(5, D(1))
 
 # Every limit there is, none of them near.

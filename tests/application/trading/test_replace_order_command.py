@@ -187,3 +187,16 @@ def test_a_replaced_order_is_measured_by_what_it_would_become_and_not_twice() ->
     desk.place(quantity=100)
     desk.report(X.NEW)
     assert desk.replace("x", quantity=D(200)).replace_terms is not None
+
+
+def test_a_reduce_only_order_grows_no_further_than_the_plain_ones_beside_it_leave_room() -> None:
+    desk = Desk(max_gross_exposure=D(2_500))
+    desk.place(client_order_id="held", quantity=20)
+    desk.trade("t", 20, 50, "held")
+    for name, quantity, reduces in (("plain", 60, False), ("x", 5, True)):
+        desk.place(client_order_id=name, side=Side.SELL, quantity=quantity, price=50, reduce_only=reduces)
+        desk.report(X.NEW, name)
+    error = refused(desk, quantity=D(20))
+    assert isinstance(error, PreconditionFailed)
+    assert [violation.rule for violation in error.violations] == ["MAX_GROSS_EXPOSURE"]
+    assert desk.replace("x", quantity=D(6)).replace_terms is not None

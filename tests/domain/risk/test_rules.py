@@ -27,6 +27,7 @@ from tests.support.situations import (
     START,
     TIMED,
     Around,
+    failed,
     order,
     situation,
     state,
@@ -38,10 +39,6 @@ D = Decimal
 SELL = Side.SELL
 Facts = Mapping[str, Any]
 # -- no data, no order -----------------------------------------------------------------------------------
-
-
-def failed(made: Situation) -> set[str]:
-    return {result.rule for result in check(made) if not result.passed}
 
 
 _VALUED = {"MAX_GROSS_EXPOSURE", "MAX_NET_EXPOSURE", "MAX_CONCENTRATION"}

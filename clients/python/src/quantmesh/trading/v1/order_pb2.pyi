@@ -242,7 +242,9 @@ class NewOrder(_message.Message):
     For limit and stop_limit orders that may rest. Default: false.
     """
     reduce_only: _builtins.bool
-    """Only lower the position: the order is refused if it would open one or turn it round. Default: false."""
+    """Only lower the position: the order is refused if it would open one or turn it round. Default: false.
+    What it closes, other open orders of its side cannot: what these would open then is held against the limits.
+    """
     strategy_id: _builtins.str
     """The strategy that the order belongs to, for filters, limits and kill switches. The caller's choice;
     it need not exist in StrategyService. Default: none.
