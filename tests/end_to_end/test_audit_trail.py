@@ -41,6 +41,9 @@ _CHANGES: Final = (
     "RiskService/SetTradingState",
     "RiskService/EngageKillSwitch",
     "RiskService/ReleaseKillSwitch",
+    "MarketDataService/StartBackfill",
+    "MarketDataService/CancelBackfill",
+    "MarketDataService/ResumeBackfill",
 )
 _SESSION: Final = "OrderService/OrderSession"
 _READS: Final = sorted(name for name in GOOD.keys() - {*_CHANGES} if not METHODS[name].server_streaming)

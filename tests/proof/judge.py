@@ -215,7 +215,7 @@ class Judge:
     def leaves(self, verb: str, order: Order, asked: OrderTerms | None) -> None:
         """Called in the moment in which something is handed to the venue."""
         stored = self._site.database.state.orders.get((order.account_id, order.order_id))
-        if stored is None or not _recorded(stored, verb, asked):
+        if stored is None or not self._is_recorded(verb, order, asked):
             self.faults.append(f"{verb} of {order.order_id} left before it was stored")
         if verb == "submit" and (order.held or order.order_id in self._site.venue.tickets):
             self.faults.append(f"{order.order_id} left while it was held, or twice")
@@ -224,7 +224,11 @@ class Judge:
         if stopped and verb != "cancel" and not dict(order.terms.tags).get("kill_switch"):
             self.faults.append(f"{verb} of {order.order_id} left after the answer of a kill switch over {stopped}")
 
-
-def _recorded(stored: Order, verb: str, asked: OrderTerms | None) -> bool:
-    """Whether the stored order knows of the request. To ask for a cancel again can only lower what is at risk."""
-    return verb != "replace" or stored.replace_terms == asked
+    def _is_recorded(self, verb: str, order: Order, asked: OrderTerms | None) -> bool:
+        """Whether the journal has the request, whatever has become of the order since. To ask for a cancel again can
+        only lower what is at risk.
+        """
+        if verb != "replace":
+            return True
+        stored = (event.order for event in self._site.events(order.account_id, 0))
+        return any(one and (one.order_id, one.replace_terms) == (order.order_id, asked) for one in stored)
