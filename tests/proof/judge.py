@@ -13,7 +13,8 @@ from domain.risk.value_objects.scope import EVERYTHING, Scope, ScopeKind, of_acc
 from domain.trading.aggregates.order import Order
 from domain.trading.events.order_events import Event
 from domain.trading.value_objects.order_terms import OrderTerms
-from tests.proof.plain_model import MODELLED, Account, Known, Limits, Prices
+from tests.proof.plain_limits import Limits
+from tests.proof.plain_model import MODELLED, Account, Known, Prices
 from tests.proof.site import ACCOUNTS, Site
 from tests.proof.uncertain import Uncertain
 from tests.support.trading import START

@@ -11,7 +11,7 @@ from domain.risk.aggregates.kill_switch import KillSwitch
 from domain.risk.value_objects.scope import Scope
 from domain.risk.value_objects.trading_state import TradingState
 from tests.proof.judge import Judge, Kill, covers
-from tests.proof.plain_model import Limits
+from tests.proof.plain_limits import Limits
 from tests.proof.site import Site
 from tests.proof.uncertain import Uncertain
 

@@ -119,28 +119,30 @@ def _measure(s: Situation, held: Decimal, rate: Decimal) -> Impact:
 
 def _takes_value(s: Situation, held: Decimal) -> Decimal:
     """As `takes` of a reduce-only order, by value and as the margin counts it."""
-    if s.is_exit or s.flattens:
-        return ZERO
     if s.terms.side is BUY:
-        most, before = max(ZERO, -held), s.waiting.buy_reducing_notional if s.waiting else ZERO
+        most, reducing = max(ZERO, -held), s.waiting.buy_reducing_notional if s.waiting else ZERO
     else:
-        most, before = max(ZERO, held), s.waiting.sell_reducing_notional if s.waiting else ZERO
-    return min(before + s.costs, most) - min(before, most)
+        most, reducing = max(ZERO, held), s.waiting.sell_reducing_notional if s.waiting else ZERO
+    return _taken(s, s.costs, reducing, most)
 
 
 def takes(s: Situation) -> Decimal:
     """The quantity that the order adds to what its side could trade.
 
     One that only reduces adds what it may take of the position. The venue sees to it that it opens nothing, but what
-    it closes first, the plain orders of its side open instead. An exit takes only what its own parent opens, and an
-    order of a kill switch is held up by nothing.
+    it closes first, the plain orders of its side open instead.
     """
-    if not s.terms.reduce_only:
-        return s.adds
+    return _taken(s, s.adds, _reducing(s), closes(s)) if s.terms.reduce_only else s.adds
+
+
+def _taken(s: Situation, adds: Decimal, reducing: Decimal, most: Decimal) -> Decimal:
+    """What a reduce-only order takes besides those that are `reducing` already; together they take no more than `most`.
+
+    An exit takes only what its own parent opens, and an order of a kill switch is held up by nothing.
+    """
     if s.is_exit or s.flattens:
         return ZERO
-    most, before = closes(s), _reducing(s)
-    return min(before + s.adds, most) - min(before, most)
+    return min(reducing + adds, most) - min(reducing, most)
 
 
 def pushes(s: Situation) -> bool:
